@@ -111,6 +111,7 @@ type Task struct {
 	Milestone bool
 	Quantity  float64 // total quantity, in Unit; 0 when progress is in percent only
 	Unit      string  // m, m², m³, piece
+	Line      int     // where it stands in the file that was read; 0: not known, never stored
 }
 
 // LinkType is how two tasks depend on each other.
