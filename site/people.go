@@ -86,6 +86,14 @@ func (p Person) Can(a Action, project string) bool {
 	return false
 }
 
+// The Ref of a change of kind ChangeAccess is one of these and then the login or
+// the device's id. Whoever takes a right away adds such a change in the same
+// transaction; live connections are cut when it is seen.
+const (
+	AccessPerson = "person:"
+	AccessDevice = "device:"
+)
+
 // Session is a signed-in browser; only the hash of its token is kept.
 type Session struct {
 	Hash    [32]byte
