@@ -28,8 +28,8 @@ func (h *Hint) Unwrap() error { return h.Err }
 // lockFolder makes dir and takes it for this process; a second server on the
 // same folder is told so. The kernel gives the lock back when the process ends.
 func lockFolder(dir string) (*os.File, error) {
-	if err := os.MkdirAll(dir, 0o750); err != nil {
-		return nil, &Hint{What: fmt.Sprintf("the data folder %s cannot be made", dir), Do: "Check its rights, or set TOPOUT_DATA to another folder.", Err: err}
+	if err := makeFolder(dir); err != nil {
+		return nil, err
 	}
 	f, err := os.OpenFile(filepath.Join(dir, "topout.lock"), os.O_CREATE|os.O_RDWR, 0o640)
 	if err != nil {
@@ -43,4 +43,11 @@ func lockFolder(dir string) (*os.File, error) {
 		return nil, fmt.Errorf("lock %s: %w", dir, err)
 	}
 	return f, nil
+}
+
+func makeFolder(dir string) error {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return &Hint{What: fmt.Sprintf("the data folder %s cannot be made", dir), Do: "Check its rights, or set TOPOUT_DATA to another folder.", Err: err}
+	}
+	return nil
 }

@@ -351,7 +351,7 @@ const (
 	ChangeSlip     ChangeKind = "slip"
 	ChangePlan     ChangeKind = "plan"
 	ChangeDevice   ChangeKind = "device"
-	ChangeAccess   ChangeKind = "access" // somebody was cut off or let in
+	ChangeAccess   ChangeKind = "access" // a right changed: Ref is device/ID or person/LOGIN; their live connections end
 )
 
 // Point is one point of a time series, after the published InfluxDB schema.
