@@ -1,0 +1,218 @@
+package schedule
+
+import (
+	"encoding/json"
+	"math"
+	"time"
+
+	"topout/site"
+)
+
+// CheckOptions are the settings of Check.
+type CheckOptions struct {
+	Calendar *Calendar // required: the project's
+	Start    site.Day  // the project's first day; zero: the plan's, else the earliest start in it, else Today
+	Today    site.Day  // for a plan without any date
+	// Unclamped lets a task start before the project's start where links say so,
+	// and a late finish lie behind the project's finish.
+	Unclamped bool
+}
+
+// Report is a plan's network as `topout plan check --json` prints it.
+type Report struct {
+	ProjectStart  DateTime       `json:"project_start"`
+	ProjectFinish DateTime       `json:"project_finish"`
+	DurationDays  float64        `json:"duration_days"`
+	Tasks         []TaskDates    `json:"tasks"`
+	Problems      []ProblemEntry `json:"problems"`
+}
+
+// TaskDates are the computed dates of one task. Floats are working days of the
+// task's calendar; ES to LF are working days since the project's start in the
+// project's calendar.
+type TaskDates struct {
+	ID          string   `json:"id"`
+	Name        string   `json:"name"`
+	EarlyStart  DateTime `json:"early_start"`
+	EarlyFinish DateTime `json:"early_finish"`
+	LateStart   DateTime `json:"late_start"`
+	LateFinish  DateTime `json:"late_finish"`
+	TotalFloat  float64  `json:"total_float"`
+	FreeFloat   float64  `json:"free_float"`
+	Critical    bool     `json:"critical"`
+	ES          float64  `json:"es"`
+	EF          float64  `json:"ef"`
+	LS          float64  `json:"ls"`
+	LF          float64  `json:"lf"`
+	Start       DateTime `json:"start"`  // as scheduled
+	Finish      DateTime `json:"finish"` // as scheduled
+}
+
+// ProblemEntry is a problem as it is printed; Text is filled by whoever knows
+// the reader's language.
+type ProblemEntry struct {
+	Task string `json:"task"`
+	Line int    `json:"line"`
+	Code string `json:"code"`
+	Text string `json:"text"`
+}
+
+// DateTime is a local date and time of day, to the minute; zero: none.
+type DateTime struct {
+	at  clock
+	set bool
+}
+
+// String is 2006-01-02T15:04, or empty for none.
+func (d DateTime) String() string {
+	if !d.set {
+		return ""
+	}
+	return time.Unix(int64(d.at)*60, 0).UTC().Format("2006-01-02T15:04")
+}
+
+// MarshalJSON writes "2006-01-02T15:04", null for none.
+func (d DateTime) MarshalJSON() ([]byte, error) {
+	if !d.set {
+		return []byte("null"), nil
+	}
+	return json.Marshal(d.String())
+}
+
+// Check computes a plan's network. The problems are those of the network, the
+// fatal ones too; then the error is a *NetworkError and the report has no tasks.
+//
+// Links alone place a task; a task without predecessors starts no earlier than
+// the planner's own start, where one is given.
+func Check(plan site.Plan, opt CheckOptions) (Report, []site.Problem, error) {
+	problems := Problems(plan)
+	r := Report{Tasks: []TaskDates{}, Problems: []ProblemEntry{}}
+	n, err := newNetwork(plan, opt.Calendar)
+	if err != nil {
+		return r, problems, err
+	}
+	cal := opt.Calendar
+	base := cal.dayOffset(firstDay(plan, opt))
+	n.boundByPlan(plan, base, opt.Unclamped)
+	t := newTimes(n)
+	n.forward(n.dur, t)
+	n.settle(t)
+	start, finish := t.extent(n, base)
+	n.backward(n.dur, t, finish, opt.Unclamped)
+
+	r.ProjectStart = DateTime{cal.startAt(base), true}
+	r.ProjectFinish = r.ProjectStart
+	if finish > base || opt.Unclamped && finish > start {
+		r.ProjectFinish = DateTime{cal.finishAt(finish), true}
+	}
+	if opt.Unclamped {
+		r.DurationDays = days(finish - start)
+	} else {
+		r.DurationDays = days(finish - base)
+	}
+	r.Tasks = make([]TaskDates, len(plan.Tasks))
+	for i, task := range plan.Tasks {
+		r.Tasks[i] = n.dates(int(n.node[i]), t, base)
+		r.Tasks[i].ID, r.Tasks[i].Name = task.ID, task.Name
+	}
+	return r, problems, nil
+}
+
+// firstDay is the project's first day: the caller's, the plan's, the earliest
+// start in the plan, or today.
+func firstDay(plan site.Plan, opt CheckOptions) site.Day {
+	switch {
+	case !opt.Start.IsZero():
+		return opt.Start
+	case !plan.Start.IsZero():
+		return plan.Start
+	}
+	var first site.Day
+	for _, t := range plan.Tasks {
+		if !t.Start.IsZero() && (first.IsZero() || t.Start < first) {
+			first = t.Start
+		}
+	}
+	if first.IsZero() {
+		return opt.Today
+	}
+	return first
+}
+
+// boundByPlan sets the earliest starts: the project's start (with unclamped only
+// for tasks that no link holds), and for tasks without predecessors the
+// planner's own start.
+func (n *network) boundByPlan(plan site.Plan, base int64, unclamped bool) {
+	for i, task := range plan.Tasks {
+		v := int(n.node[i])
+		open := len(n.into(v)) == 0
+		if open || !unclamped {
+			n.low[2*v] = max(n.low[2*v], n.convertStart(base, v))
+		}
+		if open && !task.Start.IsZero() {
+			n.low[2*v] = max(n.low[2*v], n.cals[n.cal[v]].dayOffset(task.Start))
+		}
+	}
+}
+
+// convertStart gives an offset of the first calendar, a start, in the calendar of a node.
+func (n *network) convertStart(start int64, v int) int64 {
+	if n.cal[v] == 0 {
+		return start
+	}
+	return n.cals[n.cal[v]].offset(n.cals[0].startAt(start))
+}
+
+// extent is the least early start and the greatest early finish in offsets of
+// the first calendar; base for both when there are no tasks.
+func (t *times) extent(n *network, base int64) (start, finish int64) {
+	if len(n.dur) == 0 {
+		return base, base
+	}
+	start, finish = math.MaxInt64, math.MinInt64
+	for v := range n.dur {
+		s, f := t.early[2*v], t.early[2*v+1]
+		if n.cal[v] != 0 {
+			s = n.cals[0].offset(t.clockAt(n, int32(2*v)))
+			f = n.cals[0].offset(t.clockAt(n, int32(2*v+1)))
+		}
+		start, finish = min(start, s), max(finish, f)
+	}
+	return start, finish
+}
+
+// dates gives the results for one node; base is the project's start.
+func (n *network) dates(v int, t *times, base int64) TaskDates {
+	cal := n.cals[n.cal[v]]
+	es, ef, ls, lf := t.early[2*v], t.early[2*v+1], t.late[2*v], t.late[2*v+1]
+	d := TaskDates{
+		EarlyStart:  DateTime{t.clockAt(n, int32(2*v)), true},
+		EarlyFinish: DateTime{t.clockAt(n, int32(2*v+1)), true},
+		LateStart:   DateTime{cal.startAt(ls), true},
+		LateFinish:  DateTime{cal.finishAt(lf), true},
+		TotalFloat:  days(lf - ef),
+		FreeFloat:   days(t.free[v]),
+		Critical:    lf <= ef,
+	}
+	if n.dur[v] == 0 {
+		// Without work there is no end of work: both late dates are one
+		// instant, and at no float it is the early one.
+		if lf == ef {
+			d.LateFinish = d.EarlyFinish
+		}
+		d.LateStart = d.LateFinish
+	}
+	project := func(dt DateTime, own int64) float64 {
+		if n.cal[v] == 0 {
+			return days(own - base)
+		}
+		return days(n.cals[0].offset(dt.at) - base)
+	}
+	d.ES, d.EF = project(d.EarlyStart, es), project(d.EarlyFinish, ef)
+	d.LS, d.LF = project(d.LateStart, ls), project(d.LateFinish, lf)
+	d.Start, d.Finish = d.EarlyStart, d.EarlyFinish
+	return d
+}
+
+// days gives working minutes in standard working days.
+func days(minutes int64) float64 { return site.Work(minutes).Days() }

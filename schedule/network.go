@@ -1,0 +1,329 @@
+package schedule
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"topout/site"
+)
+
+// network is a plan made ready for passes over it. Its nodes are the tasks in a
+// topological order, so a pass is one walk along arrays.
+//
+// All times are offsets of the task's own calendar (see Calendar): between
+// tasks of one calendar a link is an addition. Only links between calendars,
+// and lags that are not of the successor's calendar, go by way of the clock.
+type network struct {
+	cals  []*Calendar // the project's is the first
+	task  []int32     // plan's index of each node
+	node  []int32     // node of each task of the plan
+	cal   []uint8     // calendar of each node
+	dur   []int64     // duration, for a task in progress the remaining one
+	low   []int64     // earliest start and finish allowed: [2v], [2v+1]
+	high  []int64     // latest start and finish allowed
+	begun []int64     // actual start of a task in progress or finished, else notBegun
+	done  []bool      // finished: low holds its actual start and finish
+	arcs  []arc       // links into each node, one node's after the other's
+	first []int32     // index in arcs of each node's first; one more at the end
+	sink  []bool      // without successors
+	slow  []slowArc
+}
+
+// arc is a link as seen from its successor.
+type arc struct {
+	src  int32 // 2×predecessor for its start, +1 for its finish
+	meta int32 // bit 0: bounds the finish; above: 1 + index in slow, 0 for none
+	lag  int64
+}
+
+// slowArc is what the passes need to know of a link that goes by the clock.
+type slowArc struct{ pred, succ int32 }
+
+const (
+	farPast   = math.MinInt64 / 4
+	farFuture = math.MaxInt64 / 4
+	notBegun  = math.MinInt64
+)
+
+// longest is the greatest duration or lag: a hundred years of working days.
+const longest = 36500 * site.WorkDay
+
+// Problems lists what is wrong in a plan's network. The Fatal ones keep it from
+// being computed: tasks of one id, unknown predecessors, durations below zero, loops.
+func Problems(plan site.Plan) []site.Problem {
+	_, problems := index(plan)
+	return problems
+}
+
+// edges is a plan's links by index of task.
+type edges struct {
+	pred, succ []int32 // per link; -1 when unknown
+	order      []int32 // tasks in topological order
+}
+
+// index resolves the ids of a plan and sorts it topologically.
+func index(plan site.Plan) (edges, []site.Problem) {
+	var problems []site.Problem
+	byID := make(map[string]int32, len(plan.Tasks))
+	for i, t := range plan.Tasks {
+		report := func(code, field string, params map[string]string) {
+			problems = append(problems, site.Problem{
+				Task: t.ID, Line: t.Line, Code: code, Params: params, Fatal: true,
+				Field: fmt.Sprintf("tasks[%d].%s", i, field),
+			})
+		}
+		if _, twice := byID[t.ID]; twice {
+			report("schedule.duplicate_task", "id", map[string]string{"task": t.ID})
+			continue
+		}
+		if t.ID == "" {
+			report("schedule.no_id", "id", nil)
+		}
+		if t.Duration < 0 {
+			report("schedule.negative_duration", "duration_days", map[string]string{"task": t.ID, "days": dayString(t.Duration)})
+		}
+		if t.Duration > longest {
+			report("schedule.too_long", "duration_days", map[string]string{"task": t.ID, "days": dayString(t.Duration)})
+		}
+		byID[t.ID] = int32(i)
+	}
+	e := edges{pred: make([]int32, len(plan.Links)), succ: make([]int32, len(plan.Links))}
+	seen := make(map[site.Link]bool, len(plan.Links))
+	for i, l := range plan.Links {
+		pred, okPred := byID[l.Pred]
+		succ, okSucc := byID[l.Succ]
+		p := site.Problem{Task: l.Succ, Fatal: true, Params: map[string]string{"task": l.Succ, "predecessor": l.Pred}}
+		if okSucc {
+			p.Line = plan.Tasks[succ].Line
+		}
+		bad := func(code, field string) {
+			p.Code, p.Field = code, fmt.Sprintf("links[%d].%s", i, field)
+			problems = append(problems, p)
+		}
+		e.pred[i], e.succ[i] = -1, -1
+		switch {
+		case !okSucc:
+			bad("schedule.unknown_successor", "succ")
+			continue
+		case !okPred:
+			bad("schedule.unknown_predecessor", "pred")
+			continue
+		case l.Lag > longest || l.Lag < -longest:
+			p.Params["days"] = dayString(l.Lag)
+			bad("schedule.lag_too_long", "lag_days")
+			continue
+		}
+		if _, ok := linkEnds(l.Type); !ok {
+			p.Params["type"] = string(l.Type)
+			bad("schedule.link_type", "type")
+			continue
+		}
+		if seen[l] {
+			p.Fatal = false
+			bad("schedule.duplicate_link", "pred")
+		}
+		seen[l] = true
+		e.pred[i], e.succ[i] = pred, succ
+	}
+	e.order = e.sort(len(plan.Tasks))
+	if len(e.order) < len(plan.Tasks) {
+		for _, loop := range e.loops(len(plan.Tasks)) {
+			ids := make([]string, 0, len(loop)+1)
+			for _, t := range loop {
+				ids = append(ids, plan.Tasks[t].ID)
+			}
+			first := plan.Tasks[loop[0]]
+			problems = append(problems, site.Problem{
+				Task: first.ID, Line: first.Line, Code: "schedule.loop", Fatal: true,
+				Params: map[string]string{"members": strings.Join(append(ids, ids[0]), " → ")},
+				Field:  fmt.Sprintf("tasks[%d]", loop[0]),
+			})
+		}
+	}
+	return e, problems
+}
+
+func dayString(w site.Work) string { return fmt.Sprintf("%g", w.Days()) }
+
+// linkEnds gives what a link type ties: bit 1 the predecessor's finish, bit 0
+// the successor's finish.
+func linkEnds(t site.LinkType) (int32, bool) {
+	switch t {
+	case site.FinishToStart, "":
+		return 2, true
+	case site.StartToStart:
+		return 0, true
+	case site.FinishToFinish:
+		return 3, true
+	case site.StartToFinish:
+		return 1, true
+	}
+	return 0, false
+}
+
+// sort is Kahn's algorithm (CACM 5, 1962): tasks whose predecessors are all
+// placed, in the plan's order. Tasks in or behind a loop are left out.
+func (e edges) sort(n int) []int32 {
+	open := make([]int32, n) // predecessors not placed yet
+	first, next := e.successors(n)
+	for _, s := range e.succ {
+		if s >= 0 {
+			open[s]++
+		}
+	}
+	order := make([]int32, 0, n)
+	for t := range open {
+		if open[t] == 0 {
+			order = append(order, int32(t))
+		}
+	}
+	for i := 0; i < len(order); i++ {
+		for _, s := range next[first[order[i]]:first[order[i]+1]] {
+			if open[s]--; open[s] == 0 {
+				order = append(order, s)
+			}
+		}
+	}
+	return order
+}
+
+// successors groups the links by predecessor.
+func (e edges) successors(n int) (first, next []int32) {
+	first = make([]int32, n+1)
+	for _, p := range e.pred {
+		if p >= 0 {
+			first[p+1]++
+		}
+	}
+	for t := range n {
+		first[t+1] += first[t]
+	}
+	next = make([]int32, first[n])
+	fill := slices.Clone(first)
+	for i, p := range e.pred {
+		if p >= 0 {
+			next[fill[p]] = e.succ[i]
+			fill[p]++
+		}
+	}
+	return first, next
+}
+
+// loops finds in each knot of loops the shortest one through its first task.
+func (e edges) loops(n int) [][]int32 {
+	first, next := e.successors(n)
+	inLoop := make([]bool, n) // not sorted, or already reported
+	placed := make([]bool, n)
+	for _, t := range e.order {
+		placed[t] = true
+	}
+	var loops [][]int32
+	for start := range int32(n) {
+		if placed[start] || inLoop[start] {
+			continue
+		}
+		loop := shortestLoop(start, first, next, placed)
+		for _, t := range loop {
+			inLoop[t] = true
+		}
+		// What only lies behind a loop gives no loop of its own. What shares
+		// a loop with a reported task would repeat it.
+		if len(loop) > 0 && !slices.ContainsFunc(loops, func(l []int32) bool { return sharesTask(l, loop) }) {
+			loops = append(loops, loop)
+		}
+	}
+	return loops
+}
+
+func sharesTask(a, b []int32) bool {
+	return slices.ContainsFunc(a, func(t int32) bool { return slices.Contains(b, t) })
+}
+
+// shortestLoop walks breadth first from start until it comes back; nil when it does not.
+func shortestLoop(start int32, first, next []int32, placed []bool) []int32 {
+	from := map[int32]int32{}
+	queue := []int32{start}
+	for i := 0; i < len(queue); i++ {
+		t := queue[i]
+		for _, s := range next[first[t]:first[t+1]] {
+			if s == start {
+				loop := []int32{t}
+				for t != start {
+					t = from[t]
+					loop = append(loop, t)
+				}
+				slices.Reverse(loop)
+				return loop
+			}
+			if _, seen := from[s]; !seen && !placed[s] {
+				from[s] = t
+				queue = append(queue, s)
+			}
+		}
+	}
+	return nil
+}
+
+// NetworkError says why a plan cannot be computed.
+type NetworkError struct{ Problems []site.Problem }
+
+func (e *NetworkError) Error() string {
+	s := e.Unwrap().Error()
+	if n := len(e.Problems) - 1; n > 0 {
+		s += fmt.Sprintf(" and %d more", n)
+	}
+	return s
+}
+
+// Unwrap is the first problem as a *site.Error.
+func (e *NetworkError) Unwrap() error { return e.Problems[0].Err() }
+
+// newNetwork makes a network of a plan in the project's calendar, without
+// bounds. The error is a *NetworkError.
+func newNetwork(plan site.Plan, cal *Calendar) (*network, error) {
+	e, problems := index(plan)
+	problems = slices.DeleteFunc(problems, func(p site.Problem) bool { return !p.Fatal })
+	if len(problems) > 0 {
+		return nil, &NetworkError{Problems: problems}
+	}
+	size := len(plan.Tasks)
+	n := &network{
+		cals: []*Calendar{cal}, task: e.order,
+		node: make([]int32, size), cal: make([]uint8, size), dur: make([]int64, size),
+		low: make([]int64, 2*size), high: make([]int64, 2*size), begun: make([]int64, size), done: make([]bool, size),
+		first: make([]int32, size+1), sink: make([]bool, size), arcs: make([]arc, len(plan.Links)),
+	}
+	for v, t := range e.order {
+		n.node[t] = int32(v)
+		n.dur[v] = int64(plan.Tasks[t].Duration)
+		n.begun[v] = notBegun
+		n.low[2*v], n.low[2*v+1] = farPast, farPast
+		n.high[2*v], n.high[2*v+1] = farFuture, farFuture
+		n.sink[v] = true
+	}
+	for _, s := range e.succ {
+		n.first[n.node[s]+1]++
+	}
+	for v := range size {
+		n.first[v+1] += n.first[v]
+	}
+	fill := slices.Clone(n.first)
+	for i, l := range plan.Links {
+		p, s := n.node[e.pred[i]], n.node[e.succ[i]]
+		ends, _ := linkEnds(l.Type)
+		a := arc{src: 2*p + ends>>1, meta: ends & 1, lag: int64(l.Lag)}
+		if n.cal[p] != n.cal[s] {
+			n.slow = append(n.slow, slowArc{pred: p, succ: s})
+			a.meta |= int32(len(n.slow)) << 1
+		}
+		n.arcs[fill[s]] = a
+		fill[s]++
+		n.sink[p] = false
+	}
+	return n, nil
+}
+
+// into are the links into a node.
+func (n *network) into(v int) []arc { return n.arcs[n.first[v]:n.first[v+1]] }
