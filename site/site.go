@@ -31,6 +31,9 @@ const (
 	PhaseProduction   Phase = "in_production"
 )
 
+// Phases lists all phases in order.
+var Phases = []Phase{PhaseReserve, PhaseSigned, PhaseStarted, PhaseConstruction, PhaseProduction}
+
 // Project is one building project: a site with a plan, people and devices.
 type Project struct {
 	ID    string
@@ -45,6 +48,19 @@ type Project struct {
 	// CheckBy is the local time of day ("18:00") when a missing daily check is raised.
 	CheckBy   string
 	CreatedAt time.Time
+}
+
+// NewProject is a project with the usual settings: a six-day week with China's
+// holidays, and the daily safety check owed by 18:00. An empty zone is Asia/Shanghai.
+func NewProject(id, name, zone string, at time.Time) Project {
+	if zone == "" {
+		zone = "Asia/Shanghai"
+	}
+	return Project{
+		ID: id, Name: name, Zone: zone, Phase: PhaseConstruction,
+		Calendar:    CalendarSpec{DaysAWeek: 6, Holidays: "CN"},
+		DailyChecks: []string{"daily-safety"}, CheckBy: "18:00", CreatedAt: at,
+	}
 }
 
 // Location is the project's zone; UTC when the name is not known.
