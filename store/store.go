@@ -1,0 +1,137 @@
+// Package store keeps the records: projects, plans, people, devices, reports,
+// issues, notices and what was refused. It runs on SQLite through database/sql;
+// the SQL text is written for PostgreSQL too.
+//
+// All reading and writing happens in a [Tx], given by [Store.View] or
+// [Store.Update]. Times are kept to the millisecond and come back in UTC.
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+)
+
+// Options of a store.
+type Options struct {
+	Path string           // required: the database file; its folder is made when missing
+	Now  func() time.Time // nil: time.Now; for the ids that the store makes
+}
+
+// Store is the records of one data folder. It is safe for concurrent use, by
+// other processes on the same file too.
+type Store struct {
+	path      string
+	now       func() time.Time
+	connector *countingConnector // of the writer
+	writer    *sql.DB            // one connection: SQLite has one writer
+	readers   *sql.DB
+	hot       map[string]*sql.Stmt   // prepared on the writer, by SQL text
+	entropy   *ulid.MonotonicEntropy // used by the writer only, so by one goroutine at a time
+}
+
+// Open opens the records and brings their tables up to this version. A file
+// that a newer version wrote, or that is damaged, is refused with a *site.Error.
+func Open(ctx context.Context, o Options) (_ *Store, err error) {
+	if o.Path == "" {
+		return nil, errors.New("store: Options.Path is required")
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if err := createPrivate(o.Path); err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	s := &Store{path: o.Path, now: o.Now, entropy: ulid.Monotonic(rand.Reader, 0)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(s.atPath(err), s.Close())
+		}
+	}()
+	if s.connector, err = newCountingConnector(dsn(o.Path, false)); err != nil {
+		return nil, err
+	}
+	s.writer = sql.OpenDB(s.connector)
+	s.writer.SetMaxOpenConns(1)
+	if err := checkVersion(ctx, s.writer); err != nil {
+		return nil, err
+	}
+	if err := migrate(ctx, s.writer); err != nil {
+		return nil, err
+	}
+	if s.hot, err = prepare(ctx, s.writer, hotStatements()); err != nil {
+		return nil, err
+	}
+	if s.readers, err = sql.Open("sqlite", dsn(o.Path, true)); err != nil {
+		return nil, err
+	}
+	n := max(4, 2*runtime.NumCPU())
+	s.readers.SetMaxOpenConns(n)
+	s.readers.SetMaxIdleConns(n)
+	return s, s.readers.PingContext(ctx)
+}
+
+// Close ends all connections; running transactions end first.
+func (s *Store) Close() error {
+	var errs []error
+	for _, stmt := range s.hot {
+		errs = append(errs, stmt.Close())
+	}
+	if s.readers != nil {
+		errs = append(errs, s.readers.Close())
+	}
+	if s.writer != nil {
+		errs = append(errs, s.writer.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// View calls fn with a snapshot of the records, which later writes do not change.
+func (s *Store) View(ctx context.Context, fn func(*Tx) error) error {
+	sqlTx, err := s.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return s.atPath(err)
+	}
+	defer func() { _ = sqlTx.Rollback() }() // nothing was written
+	return s.atPath(fn(&Tx{ctx: ctx, tx: sqlTx, store: s}))
+}
+
+// Update calls fn with the only writing transaction. It is committed, to the
+// disk, when fn returns nil and rolled back when fn returns an error or panics.
+// fn must not call Update again: it would wait for itself.
+func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
+	sqlTx, err := s.writer.BeginTx(ctx, nil)
+	if err != nil {
+		return s.atPath(err)
+	}
+	defer func() { _ = sqlTx.Rollback() }() // does nothing after Commit
+	// A cancelled ctx rolls the transaction back between two statements. The
+	// statements themselves are short: watching ctx in each costs a goroutine.
+	tx := &Tx{ctx: context.WithoutCancel(ctx), tx: sqlTx, store: s, hot: s.hot}
+	if err := fn(tx); err != nil {
+		return s.atPath(err)
+	}
+	return s.atPath(sqlTx.Commit())
+}
+
+// DataVersion is a number that changes when another process has written to the
+// records; this process's own writes do not change it. It waits for a running Update.
+func (s *Store) DataVersion(ctx context.Context) (int64, error) {
+	conn, err := s.writer.Conn(ctx)
+	if err != nil {
+		return 0, s.atPath(err)
+	}
+	defer conn.Close()
+	var v int64
+	if err := conn.QueryRowContext(ctx, "PRAGMA data_version").Scan(&v); err != nil {
+		return 0, s.atPath(err)
+	}
+	// SQLite counts by connection, so a new connection must make a new number.
+	return s.connector.opened.Load()<<32 | v, nil
+}
