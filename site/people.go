@@ -90,8 +90,8 @@ func (p Person) Can(a Action, project string) bool {
 // the device's id. Whoever takes a right away adds such a change in the same
 // transaction; live connections are cut when it is seen.
 const (
-	AccessPerson = "person:"
-	AccessDevice = "device:"
+	AccessPerson = "person/"
+	AccessDevice = "device/"
 )
 
 // Session is a signed-in browser; only the hash of its token is kept.
