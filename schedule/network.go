@@ -87,6 +87,9 @@ func index(plan site.Plan) (edges, []site.Problem) {
 		if t.Duration > longest {
 			report("schedule.too_long", "duration_days", map[string]string{"task": t.ID, "days": dayString(t.Duration)})
 		}
+		if fromDates(t) && t.Finish < t.Start {
+			report("schedule.finish_before_start", "finish", map[string]string{"task": t.ID, "start": t.Start.String(), "finish": t.Finish.String()})
+		}
 		byID[t.ID] = int32(i)
 	}
 	e := edges{pred: make([]int32, len(plan.Links)), succ: make([]int32, len(plan.Links))}
@@ -297,7 +300,7 @@ func newNetwork(plan site.Plan, cal *Calendar) (*network, error) {
 	}
 	for v, t := range e.order {
 		n.node[t] = int32(v)
-		n.dur[v] = int64(plan.Tasks[t].Duration)
+		n.dur[v] = int64(durationOf(plan.Tasks[t], cal))
 		n.begun[v] = notBegun
 		n.low[2*v], n.low[2*v+1] = farPast, farPast
 		n.high[2*v], n.high[2*v+1] = farFuture, farFuture
@@ -323,6 +326,30 @@ func newNetwork(plan site.Plan, cal *Calendar) (*network, error) {
 		n.sink[p] = false
 	}
 	return n, nil
+}
+
+// fromDates reports whether a task has no duration but dates that give one.
+func fromDates(t site.Task) bool {
+	return t.Duration == 0 && !t.Milestone && !t.Start.IsZero() && !t.Finish.IsZero()
+}
+
+// durationOf is a task's duration; of one with dates only it is the working days
+// from the first to the last of them.
+func durationOf(t site.Task, cal *Calendar) site.Work {
+	if fromDates(t) {
+		return site.Work(cal.Count(t.Start, t.Finish)) * site.WorkDay
+	}
+	return t.Duration
+}
+
+// WithDurations is the plan with the durations of the tasks filled that have
+// dates only, so that they stay when the calendar changes.
+func WithDurations(plan site.Plan, cal *Calendar) site.Plan {
+	plan.Tasks = slices.Clone(plan.Tasks)
+	for i, t := range plan.Tasks {
+		plan.Tasks[i].Duration = durationOf(t, cal)
+	}
+	return plan
 }
 
 // into are the links into a node.
