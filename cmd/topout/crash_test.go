@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/url"
 	"strings"
 	"sync"
@@ -25,7 +24,7 @@ const kills = 20
 // and accounts for every acknowledged message afterwards.
 func TestNothingAcknowledgedIsLost(t *testing.T) {
 	t.Run("embedded broker", func(t *testing.T) {
-		addr := freeAddr(t)
+		addr := testserver.FreeAddr(t)
 		p := testenv.Start(t, testenv.Options{Env: []string{"TOPOUT_MQTT_LISTEN=" + addr}})
 		crash(t, p, "tcp://"+addr)
 	})
@@ -221,14 +220,4 @@ func (l *load) checkReports(ctx context.Context, p *testenv.Topout, token string
 		}
 	}
 	return errors.Join(errs...)
-}
-
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	lis, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer lis.Close()
-	return lis.Addr().String()
 }
