@@ -94,12 +94,11 @@ func makeCursor(at time.Time, id string) string {
 
 func parseCursor(s string) (at int64, id string, err error) {
 	b, err := base64.RawURLEncoding.DecodeString(s)
-	if err == nil {
-		var t string
-		t, id, _ = strings.Cut(string(b), " ")
+	t, id, ok := strings.Cut(string(b), " ")
+	if err == nil && ok {
 		at, err = strconv.ParseInt(t, 36, 64)
 	}
-	if err != nil {
+	if err != nil || !ok {
 		return 0, "", site.Errorf(site.Invalid, "store.bad_cursor", "cursor")
 	}
 	return at, id, nil

@@ -113,8 +113,11 @@ func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
 	defer func() { _ = sqlTx.Rollback() }() // does nothing after Commit
 	// A cancelled ctx rolls the transaction back between two statements. The
 	// statements themselves are short: watching ctx in each costs a goroutine.
-	tx := &Tx{ctx: context.WithoutCancel(ctx), tx: sqlTx, store: s, hot: s.hot}
+	tx := &Tx{ctx: context.WithoutCancel(ctx), tx: sqlTx, store: s, hot: s.hot, batch: newBatch()}
 	if err := fn(tx); err != nil {
+		return s.atPath(err)
+	}
+	if err := tx.flush(); err != nil {
 		return s.atPath(err)
 	}
 	return s.atPath(sqlTx.Commit())

@@ -20,6 +20,7 @@ type Tx struct {
 	store *Store
 	hot   map[string]*sql.Stmt // prepared on the connection; nil for readers
 	bound map[string]*sql.Stmt // those of hot that this transaction has used
+	batch *batch               // nil for readers
 }
 
 // hotStatements are the statements of the path that each message takes.
