@@ -1,0 +1,200 @@
+package series
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/influxdata/influxdb-client-go/v2/api/query"
+
+	"topout/site"
+)
+
+// row is one row of a Flux answer.
+type row struct{ *query.FluxRecord }
+
+func (r row) str(column string) string {
+	s, _ := r.ValueByKey(column).(string)
+	return s
+}
+
+// num is the row's value as a number; false when it is none, as foreign writers
+// may have stored in the same bucket.
+func (r row) num() (float64, bool) {
+	switch v := r.Value().(type) {
+	case float64:
+		return v, true
+	case int64:
+		return float64(v), true
+	case uint64:
+		return float64(v), true
+	}
+	return 0, false
+}
+
+// rows runs a Flux query and hands out its rows.
+func (s *Influx) rows(ctx context.Context, flux string, each func(row) error) error {
+	result, err := s.query.Query(ctx, flux)
+	if err != nil {
+		return s.explain(err)
+	}
+	defer func() { _ = result.Close() }()
+	for result.Next() {
+		if err := each(row{result.Record()}); err != nil {
+			return err
+		}
+	}
+	if err := result.Err(); err != nil {
+		return s.explain(err)
+	}
+	return nil
+}
+
+// Last gives the newest value of each metric.
+func (s *Influx) Last(ctx context.Context, project, device string) ([]site.LastValue, error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	byMetric := map[string]site.LastValue{}
+	err := s.rows(ctx, fluxLast(s.opts.Bucket, project, device), func(r row) error {
+		v, ok := r.num()
+		if known, twice := byMetric[r.Field()]; ok && (!twice || r.Time().After(known.T)) {
+			byMetric[r.Field()] = site.LastValue{Metric: r.Field(), T: r.Time().UTC(), Value: v}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return sortedLast(byMetric), nil
+}
+
+func sortedLast(byMetric map[string]site.LastValue) []site.LastValue {
+	all := make([]site.LastValue, 0, len(byMetric))
+	for _, v := range byMetric {
+		all = append(all, v)
+	}
+	slices.SortFunc(all, func(a, b site.LastValue) int { return cmp.Compare(a.Metric, b.Metric) })
+	return all
+}
+
+// Raw gives readings as they came. With a limit it reads backwards in growing
+// steps, so that a page of a year's readings does not read the year.
+func (s *Influx) Raw(ctx context.Context, q site.SeriesQuery) ([]site.Sample, error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	whole := spanOf(q)
+	if whole.empty() {
+		return nil, nil
+	}
+	if q.Limit <= 0 {
+		return s.samples(ctx, q, whole)
+	}
+	var all []site.Sample
+	// What stands in the future is little: readings far ahead are refused.
+	to, from := whole.to, max(whole.from, min(whole.to, time.Now().UnixNano())-hour)
+	for step := hour; ; step *= 4 {
+		part, err := s.samples(ctx, q, span{from, to})
+		if err != nil {
+			return nil, err
+		}
+		all = append(part, all...)
+		if len(all) >= q.Limit || from <= whole.from {
+			return newest(all, q.Limit), nil
+		}
+		to, from = from, max(whole.from, from-step*4)
+	}
+}
+
+func (s *Influx) samples(ctx context.Context, q site.SeriesQuery, part span) ([]site.Sample, error) {
+	if part.empty() {
+		return nil, nil
+	}
+	var all []site.Sample
+	err := s.rows(ctx, fluxRaw(s.opts.Bucket, q.Project, q.Device, q.Metric, part), func(r row) error {
+		if v, ok := r.num(); ok {
+			all = append(all, site.Sample{T: r.Time().UTC(), Value: v})
+		}
+		return nil
+	})
+	slices.SortFunc(all, func(a, b site.Sample) int { return a.T.Compare(b.T) })
+	return all, err
+}
+
+// Windows summarises readings: first what is rolled up, where the windows are
+// long enough, then the raw readings that came after it.
+func (s *Influx) Windows(ctx context.Context, q site.SeriesQuery) ([]site.Window, error) {
+	w, err := newWindows(q)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	raw := spanOf(q)
+	if whole := raw.hours(); q.Every >= time.Hour && !whole.empty() {
+		rolled, err := s.summaries(ctx, fluxRolled(s.opts.Bucket, q.Project, q.Device, q.Metric, whole), row.Field, 1)
+		if err != nil {
+			return nil, err
+		}
+		for _, hourly := range rolled {
+			w.add(hourly)
+			raw.from = hourly.t + hour
+		}
+	}
+	if !raw.empty() {
+		flux := fluxWindows(s.opts.Bucket, q.Project, q.Device, q.Metric, raw, int64(q.Every))
+		late, err := s.summaries(ctx, flux, func(r row) string { return r.Result() }, w.every)
+		if err != nil {
+			return nil, err
+		}
+		for _, one := range late {
+			w.add(one)
+		}
+	}
+	return newest(w.all, q.Limit), nil
+}
+
+// summaries puts rows of count, mean, min and max together by their time,
+// rounded down to a multiple of every; which one a row is, kind says.
+func (s *Influx) summaries(ctx context.Context, flux string, kind func(row) string, every int64) ([]summary, error) {
+	byTime := map[int64]*summary{}
+	err := s.rows(ctx, flux, func(r row) error {
+		v, ok := r.num()
+		if !ok {
+			return nil
+		}
+		t := r.Time().UnixNano()
+		t -= t % every
+		if byTime[t] == nil {
+			byTime[t] = &summary{t: t}
+		}
+		byTime[t].set(kind(r), v)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	all := make([]summary, 0, len(byTime))
+	for _, one := range byTime {
+		if one.count > 0 {
+			one.sum *= float64(one.count) // set held the mean in it
+			all = append(all, *one)
+		}
+	}
+	slices.SortFunc(all, func(a, b summary) int { return cmp.Compare(a.t, b.t) })
+	return all, nil
+}
+
+// set takes the result of one aggregate; sum holds the mean until the count is known.
+func (s *summary) set(aggregate string, v float64) {
+	switch aggregate {
+	case "count":
+		s.count = int64(v)
+	case "mean":
+		s.sum = v
+	case "min":
+		s.min = v
+	case "max":
+		s.max = v
+	}
+}
