@@ -42,22 +42,15 @@ func openStore(ctx context.Context, s Settings) (*store.Store, error) {
 // Close gives the records back.
 func (a *Admin) Close() error { return a.store.Close() }
 
-// defaultDailyChecks are owed by a new project until somebody chooses others.
-var defaultDailyChecks = []string{"daily-safety"}
-
 // AddProject makes a project; an empty zone is Asia/Shanghai.
 func (a *Admin) AddProject(ctx context.Context, id, name, zone string) (site.Project, error) {
 	if !site.ValidID(id) {
 		return site.Project{}, errors.New("a project's id is 1 to 64 of A-Z, a-z, 0-9, _ and -: choose another")
 	}
-	if zone == "" {
-		zone = "Asia/Shanghai"
-	}
-	if _, err := time.LoadLocation(zone); err != nil {
+	p := site.NewProject(id, name, zone, a.now().UTC())
+	if _, err := time.LoadLocation(p.Zone); err != nil {
 		return site.Project{}, fmt.Errorf("there is no time zone %q: use a name like Asia/Shanghai", zone)
 	}
-	p := site.Project{ID: id, Name: name, Zone: zone, Phase: site.PhaseConstruction, Calendar: site.CalendarSpec{DaysAWeek: 6, Holidays: "CN"},
-		DailyChecks: defaultDailyChecks, CheckBy: "18:00", CreatedAt: a.now().UTC()}
 	return p, a.store.Update(ctx, func(tx *store.Tx) error { return tx.CreateProject(p) })
 }
 
