@@ -15,8 +15,8 @@ import (
 //go:embed migrations/sqlite/*.sql
 var migrations embed.FS
 
-// migrate brings the tables up to this version.
-func migrate(ctx context.Context, db *sql.DB) error {
+// migrate brings the tables of the file at path up to this version.
+func migrate(ctx context.Context, db *sql.DB, path string) error {
 	files, err := fs.Sub(migrations, "migrations/sqlite")
 	if err != nil {
 		return err
@@ -31,7 +31,7 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	}
 	if current > target {
 		return site.Errorf(site.Unavailable, "store.newer_version", "",
-			"version", strconv.FormatInt(current, 10), "known", strconv.FormatInt(target, 10))
+			"path", path, "version", strconv.FormatInt(current, 10), "known", strconv.FormatInt(target, 10))
 	}
 	if current == target {
 		return nil

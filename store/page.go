@@ -58,6 +58,7 @@ type pageQuery[T any] struct {
 	cursor  string
 	scan    func(scanner, *T) error
 	at      func(*T) (time.Time, string)
+	full    func(*T) bool // nil, or says that the page is large enough with this row
 }
 
 // page reads one page and the cursor of the next, which is empty at the end.
@@ -73,12 +74,12 @@ func page[T any](t *Tx, q pageQuery[T]) ([]T, string, error) {
 	}
 	q.where.args = append(q.where.args, limit+1)
 	query := q.columns + q.where.String() + " ORDER BY " + q.time + " DESC, id DESC LIMIT $" + strconv.Itoa(len(q.where.args))
-	list, err := all(t, q.scan, query, q.where.args...)
-	if err != nil || len(list) <= limit {
+	list, stopped, err := until(t, q.full, q.scan, query, q.where.args...)
+	if err != nil || len(list) <= limit && !stopped {
 		return list, "", err
 	}
-	list = list[:limit]
-	return list, makeCursor(q.at(&list[limit-1])), nil
+	list = list[:min(limit, len(list))]
+	return list, makeCursor(q.at(&list[len(list)-1])), nil
 }
 
 func pageLimit(n int) int {

@@ -24,13 +24,22 @@ func (t *Tx) Refuse(r site.Refused) (id string, err error) {
 	return id, err
 }
 
-// RefusedPage gives a page of refused messages, newest first.
+// Bounds of what is read of the refused messages at a time: each may be 1 MiB.
+const (
+	refusedPageBytes = 8 << 20
+	refusedOfBytes   = 64 << 20
+	refusedOfRows    = 10_000
+)
+
+// RefusedPage gives a page of refused messages, newest first. It is shorter than
+// the limit when the payloads are large.
 func (t *Tx) RefusedPage(q site.RefusedQuery) ([]site.Refused, string, error) {
 	var w where
 	w.andIs("project", q.Project)
 	return page(t, pageQuery[site.Refused]{
 		columns: refusedColumns, where: w, time: "t", limit: q.Limit, cursor: q.Cursor, scan: scanRefused,
-		at: func(r *site.Refused) (time.Time, string) { return r.T, r.ID },
+		at:   func(r *site.Refused) (time.Time, string) { return r.T, r.ID },
+		full: payloads(refusedPageBytes),
 	})
 }
 
@@ -44,9 +53,21 @@ func (t *Tx) MarkTaken(id string, at time.Time) error {
 	return t.change(unknownRefused(id), `UPDATE refused SET taken_at = COALESCE(taken_at, $2) WHERE id = $1`, id, ms(at))
 }
 
-// RefusedOf gives the refused messages of a device that were not taken since, oldest first.
+// RefusedOf gives the refused messages of a device that were not taken since,
+// oldest first: the first 10,000 at most, or 64 MiB of them.
 func (t *Tx) RefusedOf(device string) ([]site.Refused, error) {
-	return all(t, scanRefused, refusedColumns+` WHERE device = $1 AND taken_at IS NULL ORDER BY t, id`, device)
+	list, _, err := until(t, payloads(refusedOfBytes), scanRefused,
+		refusedColumns+` WHERE device = $1 AND taken_at IS NULL ORDER BY t, id LIMIT $2`, device, refusedOfRows)
+	return list, err
+}
+
+// payloads says when the payloads that it has seen exceed a number of bytes.
+func payloads(limit int) func(*site.Refused) bool {
+	seen := 0
+	return func(r *site.Refused) bool {
+		seen += len(r.Payload)
+		return seen > limit
+	}
 }
 
 func scanRefused(row scanner, r *site.Refused) error {

@@ -118,9 +118,13 @@ func (s *Store) atPath(err error) error {
 	default:
 		return err
 	}
-	mapped := site.Errorf(site.Unavailable, code, "", "path", s.path)
-	mapped.Cause = err
-	return mapped
+	return unusable(code, s.path, err)
+}
+
+func unusable(code, path string, cause error) error {
+	e := site.Errorf(site.Unavailable, code, "", "path", path)
+	e.Cause = cause
+	return e
 }
 
 // constraint gives the error that a broken constraint means: twice for a key

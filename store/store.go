@@ -11,7 +11,6 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"errors"
-	"fmt"
 	"runtime"
 	"time"
 
@@ -46,7 +45,7 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 		o.Now = time.Now
 	}
 	if err := createPrivate(o.Path); err != nil {
-		return nil, fmt.Errorf("store: %w", err)
+		return nil, unusable("store.not_writable", o.Path, err)
 	}
 	s := &Store{path: o.Path, now: o.Now, entropy: ulid.Monotonic(rand.Reader, 0)}
 	defer func() {
@@ -62,7 +61,7 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 	if err := checkVersion(ctx, s.writer); err != nil {
 		return nil, err
 	}
-	if err := migrate(ctx, s.writer); err != nil {
+	if err := migrate(ctx, s.writer, o.Path); err != nil {
 		return nil, err
 	}
 	if s.hot, err = prepare(ctx, s.writer, hotStatements()); err != nil {

@@ -13,7 +13,8 @@ import (
 )
 
 // Tx is one transaction. It is for one goroutine, and only until the function
-// that it was given to returns.
+// that it was given to returns. After a method has failed, but for NotFound, the
+// function should return the error: not every database lets a transaction go on.
 type Tx struct {
 	ctx   context.Context
 	tx    *sql.Tx
@@ -129,20 +130,30 @@ func maybe[T any](t *Tx, scan func(scanner, *T) error, query string, args ...any
 }
 
 // all reads the rows of a query.
-func all[T any](t *Tx, scan func(scanner, *T) error, query string, args ...any) (list []T, err error) {
+func all[T any](t *Tx, scan func(scanner, *T) error, query string, args ...any) ([]T, error) {
+	list, _, err := until(t, nil, scan, query, args...)
+	return list, err
+}
+
+// until reads the rows of a query until full, if given, says of a row that it
+// was enough; then stopped is true and there may be more.
+func until[T any](t *Tx, full func(*T) bool, scan func(scanner, *T) error, query string, args ...any) (list []T, stopped bool, err error) {
 	rows, err := t.query(query, args...)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		var v T
 		if err := scan(rows, &v); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		list = append(list, v)
+		if full != nil && full(&v) {
+			return list, true, nil
+		}
 	}
-	return list, rows.Err()
+	return list, false, rows.Err()
 }
 
 // value scans a single column.
