@@ -82,11 +82,7 @@ func (n *network) standsAtStart(v int, t *times) bool {
 		return true
 	}
 	for _, a := range n.into(v) {
-		b := t.early[a.src]
-		if a.meta > 1 {
-			b = n.acrossForward(a, t)
-		}
-		if b+a.lag == at && !t.finishes(n, a.src) {
+		if n.asks(a, t) == at && !t.finishes(n, a.src) {
 			return true
 		}
 	}
@@ -110,6 +106,14 @@ func (t *times) clockAt(n *network, end int32) clock {
 		return cal.finishAt(t.early[end])
 	}
 	return cal.startAt(t.early[end])
+}
+
+// asks is the earliest offset that a link allows the successor's end.
+func (n *network) asks(a arc, t *times) int64 {
+	if a.meta > 1 {
+		return n.acrossForward(a, t) + a.lag
+	}
+	return t.early[a.src] + a.lag
 }
 
 // acrossForward is the predecessor's end in the successor's calendar.
@@ -212,12 +216,8 @@ func (n *network) driving(v int, t *times) (arcs []arc, own bool) {
 		own = n.low[2*v] == start || n.low[2*v+1] == end
 	}
 	for _, a := range n.into(v) {
-		b := t.early[a.src]
-		if a.meta > 1 {
-			b = n.acrossForward(a, t)
-		}
-		b += a.lag
-		if a.meta&1 == 0 && b == start || a.meta&1 == 1 && b == end {
+		at := n.asks(a, t)
+		if a.meta&1 == 0 && at == start || a.meta&1 == 1 && at == end {
 			arcs = append(arcs, a)
 		}
 	}
