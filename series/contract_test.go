@@ -575,7 +575,7 @@ func retention(t *testing.T, s series.Store) {
 func retentionProperty(t *testing.T, s series.Store) {
 	// Each run is a month later than the one before: what is pruned is closed.
 	month := time.Date(monday.Year()-2, monday.Month(), 1, 0, 0, 0, 0, time.UTC)
-	for run := range 6 {
+	for run := range 3 {
 		device := newDevice()
 		next := month.AddDate(0, 1, 0)
 		want := map[int64]float64{}

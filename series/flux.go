@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"topout/site"
 )
 
 // All Flux stands in this file. It keeps to what InfluxDB 1.8 (Flux 0.65) and 2
 // both know, and to filters and aggregates that InfluxDB 2 computes in its
-// storage engine. Query parameters exist in neither, so values become literals
-// here, by text, instant and bucket names go the same way.
+// storage engine. Neither knows query parameters: values become literals, by text.
 
 // rollUp is the measurement of hourly roll-ups of readings: tags project, device
 // and metric; fields min, mean, max and count; the time is the hour's start.
@@ -26,71 +27,82 @@ var textEscapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`, `${`, `\${`, "\n", `
 // instant is a Flux time literal.
 func instant(ns int64) string { return time.Unix(0, ns).UTC().Format(time.RFC3339Nano) }
 
-// fluxFrom reads a measurement in a time range; more are pairs of column and value.
-func fluxFrom(bucket string, s span, measurement string, more ...string) string {
+// flux writes the queries for one bucket.
+type flux struct {
+	bucket string
+	// stopIncluded: in InfluxDB 1.8 a range includes its stop.
+	stopIncluded bool
+}
+
+// from reads a measurement in a time range; more are pairs of column and value.
+func (f flux) from(s span, measurement string, more ...string) string {
+	stop := s.to
+	if f.stopIncluded {
+		stop = max(s.to-1, s.from+1) // a range of one instant is an error
+	}
 	where := "r._measurement == " + text(measurement)
 	for i := 0; i+1 < len(more); i += 2 {
 		where += fmt.Sprintf(" and r[%s] == %s", text(more[i]), text(more[i+1]))
 	}
 	return fmt.Sprintf("from(bucket: %s) |> range(start: %s, stop: %s) |> filter(fn: (r) => %s)",
-		text(bucket), instant(s.from), instant(s.to), where)
+		text(f.bucket), instant(s.from), instant(stop), where)
 }
 
-// fluxCheck asks for next to nothing, of the bucket that matters.
-func fluxCheck(bucket string) string {
-	return fmt.Sprintf("from(bucket: %s) |> range(start: -1s) |> limit(n: 1)", text(bucket))
+// readings reads one metric of a device.
+func (f flux) readings(q site.SeriesQuery, s span) string {
+	return f.from(s, Reading, "project", q.Project, "device", q.Device, "_field", q.Metric)
 }
 
-func fluxLast(bucket, project, device string) string {
-	all := span{minTime.UnixNano(), maxTime.UnixNano()}
-	return fluxFrom(bucket, all, Reading, "project", project, "device", device) +
+// check asks for next to nothing, of the bucket that matters.
+func (f flux) check() string {
+	return fmt.Sprintf("from(bucket: %s) |> range(start: -1s) |> limit(n: 1)", text(f.bucket))
+}
+
+func (f flux) last(project, device string) string {
+	always := span{minTime.UnixNano(), maxTime.UnixNano()}
+	return f.from(always, Reading, "project", project, "device", device) +
 		` |> last() |> keep(columns: ["_time", "_value", "_field"])`
 }
 
-func fluxRaw(bucket, project, device, metric string, s span) string {
-	return fluxFrom(bucket, s, Reading, "project", project, "device", device, "_field", metric) +
-		` |> keep(columns: ["_time", "_value"])`
+func (f flux) raw(q site.SeriesQuery, s span) string {
+	return f.readings(q, s) + ` |> keep(columns: ["_time", "_value"])`
 }
 
-// aggregates are the four summaries; each is a result of its own name, so that
-// the storage engine computes each alone.
-var aggregates = []string{"count", "mean", "min", "max"}
-
-// fluxWindows summarises one metric. The time of a window that the range cuts
-// is the range's start; it is set right by whoever reads it.
-func fluxWindows(bucket, project, device, metric string, s span, every int64) string {
-	return summarise(fluxFrom(bucket, s, Reading, "project", project, "device", device, "_field", metric), every,
-		`"_time", "_value"`)
+// windows summarises one metric. The time of a window that the range cuts is
+// the range's start; it is set right by whoever reads it.
+func (f flux) windows(q site.SeriesQuery, s span) string {
+	return summarise(f.readings(q, s), int64(q.Every), `"_time", "_value"`)
 }
 
-// fluxHours summarises all readings of a time range by the hour.
-func fluxHours(bucket string, s span) string {
-	return summarise(fluxFrom(bucket, s, Reading), hour, `"_time", "_value", "_field", "project", "device"`)
+// hours summarises all readings of a time range by the hour.
+func (f flux) hours(s span) string {
+	return summarise(f.from(s, Reading), hour, `"_time", "_value", "_field", "project", "device"`)
 }
 
+// summarise makes each summary a result of its own name, so that the storage
+// engine computes each alone.
 func summarise(from string, every int64, columns string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "data = %s\n", from)
-	for _, fn := range aggregates {
+	for _, fn := range []string{"count", "mean", "min", "max"} {
 		fmt.Fprintf(&b, "data |> aggregateWindow(every: %dns, fn: %s, createEmpty: false, timeSrc: \"_start\") |> keep(columns: [%s]) |> yield(name: %s)\n",
 			every, fn, columns, text(fn))
 	}
 	return b.String()
 }
 
-// fluxRolled reads the roll-ups of one metric.
-func fluxRolled(bucket, project, device, metric string, s span) string {
-	return fluxFrom(bucket, s, rollUp, "project", project, "device", device, "metric", metric) +
+// rolled reads the roll-ups of one metric.
+func (f flux) rolled(q site.SeriesQuery, s span) string {
+	return f.from(s, rollUp, "project", q.Project, "device", q.Device, "metric", q.Metric) +
 		` |> keep(columns: ["_time", "_value", "_field"])`
 }
 
-// fluxRolledKeys says which hours of which metrics are rolled up.
-func fluxRolledKeys(bucket string, s span) string {
-	return fluxFrom(bucket, s, rollUp, "_field", "count") +
-		` |> keep(columns: ["_time", "project", "device", "metric"])`
+// rolledKeys says which hours of which metrics are rolled up.
+func (f flux) rolledKeys(s span) string {
+	return f.from(s, rollUp, "_field", "count") + ` |> keep(columns: ["_time", "project", "device", "metric"])`
 }
 
-// fluxFirst finds the oldest readings of all series.
-func fluxFirst(bucket string, s span) string {
-	return fluxFrom(bucket, s, Reading) + ` |> first() |> keep(columns: ["_time", "_field", "project", "device"])`
+// first finds the oldest reading of each series.
+func (f flux) first(s span) string {
+	return f.from(s, Reading) + ` |> first() |> keep(columns: ["_time", "_field", "project", "device"])`
 }

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	influxdb2 "github.com/influxdata/influxdb-client-go/v2"
@@ -49,6 +50,7 @@ type Influx struct {
 	writer api.WriteAPIBlocking
 	query  api.QueryAPI
 	secret *strings.Replacer // takes the token out of texts
+	major  atomic.Int32      // version of InfluxDB; 0: not asked yet
 }
 
 // OpenInflux sets up a store. InfluxDB need not be there yet: Check says whether it is.
@@ -100,7 +102,51 @@ func (s *Influx) Close() error {
 func (s *Influx) Check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	return s.rows(ctx, fluxCheck(s.opts.Bucket), func(row) error { return nil })
+	f, err := s.flux(ctx)
+	if err != nil {
+		return err
+	}
+	return s.rows(ctx, f.check(), func(row) {})
+}
+
+// flux writes queries for the InfluxDB that this is.
+func (s *Influx) flux(ctx context.Context) (flux, error) {
+	one, err := s.isVersion1(ctx)
+	return flux{bucket: s.opts.Bucket, stopIncluded: one}, err
+}
+
+// isVersion1 asks, once, which InfluxDB this is: 1.x answers a verbose ping with
+// a body, 2 without. The version that they tell may be any text.
+func (s *Influx) isVersion1(ctx context.Context) (bool, error) {
+	if known := s.major.Load(); known > 0 {
+		return known == 1, nil
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.client.HTTPService().ServerURL()+"ping?verbose=true", nil)
+	if err != nil {
+		return false, s.explain(err)
+	}
+	major := int32(2)
+	if err := s.call(req, func(res *http.Response) {
+		if res.StatusCode == http.StatusOK {
+			major = 1
+		}
+	}); err != nil {
+		return false, s.explain(err)
+	}
+	s.major.Store(major)
+	return major == 1, nil
+}
+
+// call sends a request that the client has no method for.
+func (s *Influx) call(req *http.Request, answer func(*http.Response)) error {
+	err := s.client.HTTPService().DoHTTPRequest(req, nil, func(res *http.Response) error {
+		answer(res)
+		return res.Body.Close()
+	})
+	if err != nil { // not a nil *Error in an error
+		return err
+	}
+	return nil
 }
 
 // verdict is what an answer to a write means.

@@ -1,13 +1,18 @@
 package series
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
+
+	ihttp "github.com/influxdata/influxdb-client-go/v2/api/http"
 
 	"topout/site"
 )
@@ -22,13 +27,17 @@ type hourKey struct {
 // deletes it. An hour that is rolled up already is left as it is: what a crash
 // left of its raw readings, or what came after them, is not the whole hour.
 func (s *Influx) Prune(ctx context.Context, before time.Time) error {
-	old := span{minTime.UnixNano(), before.Truncate(time.Hour).UnixNano()}
-	if old.empty() {
+	if !before.After(minTime) {
 		return nil
+	}
+	old := span{minTime.UnixNano(), before.UnixNano() / hour * hour}
+	f, err := s.flux(ctx)
+	if err != nil || old.empty() {
+		return err
 	}
 	rest := old
 	for {
-		first, err := s.first(ctx, rest)
+		first, err := s.first(ctx, f, rest)
 		if err != nil {
 			return err
 		}
@@ -38,51 +47,48 @@ func (s *Influx) Prune(ctx context.Context, before time.Time) error {
 		const day = 24 * hour
 		start := first - first%day
 		rest.from = min(start+day, old.to)
-		if err := s.rollUp(ctx, span{start, rest.from}); err != nil {
+		if err := s.rollUp(ctx, f, span{start, rest.from}); err != nil {
 			return err
 		}
 		if rest.empty() {
 			break
 		}
 	}
-	return s.deleteReadings(ctx, old)
+	return s.deleteReadings(ctx, f, old)
 }
 
 // first is the time of the oldest reading, -1 when there is none.
-func (s *Influx) first(ctx context.Context, in span) (int64, error) {
+func (s *Influx) first(ctx context.Context, f flux, in span) (int64, error) {
 	first := int64(-1)
-	err := s.rows(ctx, fluxFirst(s.opts.Bucket, in), func(r row) error {
+	err := s.rows(ctx, f.first(in), func(r row) {
 		if t := r.Time().UnixNano(); first < 0 || t < first {
 			first = t
 		}
-		return nil
 	})
 	return first, err
 }
 
 // rollUp writes the roll-ups of a time that has none yet.
-func (s *Influx) rollUp(ctx context.Context, in span) error {
+func (s *Influx) rollUp(ctx context.Context, f flux, in span) error {
 	known := map[hourKey]bool{}
-	err := s.rows(ctx, fluxRolledKeys(s.opts.Bucket, in), func(r row) error {
+	err := s.rows(ctx, f.rolledKeys(in), func(r row) {
 		known[hourKey{r.str("project"), r.str("device"), r.str("metric"), r.Time().UnixNano()}] = true
-		return nil
 	})
 	if err != nil {
 		return err
 	}
 	fresh := map[hourKey]*summary{}
-	err = s.rows(ctx, fluxHours(s.opts.Bucket, in), func(r row) error {
+	err = s.rows(ctx, f.hours(in), func(r row) {
 		t := r.Time().UnixNano()
 		key := hourKey{r.str("project"), r.str("device"), r.Field(), t - t%hour}
 		v, ok := r.num()
 		if !ok || known[key] {
-			return nil
+			return
 		}
 		if fresh[key] == nil {
 			fresh[key] = &summary{}
 		}
 		fresh[key].set(r.Result(), v)
-		return nil
 	})
 	if err != nil {
 		return err
@@ -116,32 +122,34 @@ func rollUpPoint(key hourKey, of summary) site.Point {
 	}
 }
 
-// deleteReadings drops raw readings, by the API of InfluxDB 2 or, where that is
-// not known, by a statement of 1.8.
-func (s *Influx) deleteReadings(ctx context.Context, in span) error {
-	from, to := time.Unix(0, in.from).UTC(), time.Unix(0, in.to).UTC()
-	body := `{"start":"` + from.Format(time.RFC3339) + `","stop":"` + to.Format(time.RFC3339) + `","predicate":"_measurement=\"` + Reading + `\""}`
+// deleteReadings drops raw readings: by a statement of InfluxDB 1.8, or by the
+// API of 2.
+func (s *Influx) deleteReadings(ctx context.Context, f flux, in span) error {
 	base := s.client.HTTPService().ServerURL()
-	where := url.Values{"org": {s.opts.Org}, "bucket": {s.opts.Bucket}}
-	err := s.post(ctx, base+"api/v2/delete?"+where.Encode(), body)
-	if statusOf(err) == http.StatusNotFound && strings.Contains(s.opts.Bucket, "/") {
+	newest := in.to - 1 // both delete it too
+	var to, body string
+	if f.stopIncluded {
 		database, _, _ := strings.Cut(s.opts.Bucket, "/")
-		statement := `DELETE FROM "` + Reading + `" WHERE time < '` + to.Format(time.RFC3339) + `'`
-		err = s.post(ctx, base+"query?"+url.Values{"db": {database}, "q": {statement}}.Encode(), "")
+		statement := fmt.Sprintf(`DELETE FROM "%s" WHERE time <= %d`, Reading, newest)
+		to = base + "query?" + url.Values{"db": {database}, "q": {statement}}.Encode()
+	} else {
+		to = base + "api/v2/delete?" + url.Values{"org": {s.opts.Org}, "bucket": {s.opts.Bucket}}.Encode()
+		body = fmt.Sprintf(`{"start":"%s","stop":"%s","predicate":"_measurement=\"%s\""}`, instant(in.from), instant(newest), Reading)
 	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, strings.NewReader(body))
 	if err != nil {
 		return s.explain(err)
 	}
-	return nil
-}
-
-func (s *Influx) post(ctx context.Context, to, body string) error {
-	asJSON := func(r *http.Request) { r.Header.Set("Content-Type", "application/json") }
-	err := s.client.HTTPService().DoPostRequest(ctx, to, strings.NewReader(body), asJSON, func(r *http.Response) error {
-		return r.Body.Close()
-	})
-	if err != nil { // not a nil *Error in an error
-		return err
+	req.Header.Set("Content-Type", "application/json")
+	var said []byte // 1.8 reports a failed statement in a good answer
+	if err := s.call(req, func(res *http.Response) { said, err = io.ReadAll(res.Body) }); err != nil {
+		return s.explain(err)
+	}
+	if err == nil && bytes.Contains(said, []byte(`"error"`)) {
+		err = &ihttp.Error{StatusCode: http.StatusOK, Message: string(said)}
+	}
+	if err != nil {
+		return s.explain(err)
 	}
 	return nil
 }

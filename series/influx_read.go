@@ -34,16 +34,14 @@ func (r row) num() (float64, bool) {
 }
 
 // rows runs a Flux query and hands out its rows.
-func (s *Influx) rows(ctx context.Context, flux string, each func(row) error) error {
+func (s *Influx) rows(ctx context.Context, flux string, each func(row)) error {
 	result, err := s.query.Query(ctx, flux)
 	if err != nil {
 		return s.explain(err)
 	}
 	defer func() { _ = result.Close() }()
 	for result.Next() {
-		if err := each(row{result.Record()}); err != nil {
-			return err
-		}
+		each(row{result.Record()})
 	}
 	if err := result.Err(); err != nil {
 		return s.explain(err)
@@ -55,13 +53,16 @@ func (s *Influx) rows(ctx context.Context, flux string, each func(row) error) er
 func (s *Influx) Last(ctx context.Context, project, device string) ([]site.LastValue, error) {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
+	f, err := s.flux(ctx)
+	if err != nil || !validName(project) || !validName(device) {
+		return nil, err
+	}
 	byMetric := map[string]site.LastValue{}
-	err := s.rows(ctx, fluxLast(s.opts.Bucket, project, device), func(r row) error {
+	err = s.rows(ctx, f.last(project, device), func(r row) {
 		v, ok := r.num()
 		if known, twice := byMetric[r.Field()]; ok && (!twice || r.Time().After(known.T)) {
 			byMetric[r.Field()] = site.LastValue{Metric: r.Field(), T: r.Time().UTC(), Value: v}
 		}
-		return nil
 	})
 	if err != nil {
 		return nil, err
@@ -78,44 +79,49 @@ func sortedLast(byMetric map[string]site.LastValue) []site.LastValue {
 	return all
 }
 
+// storable reports whether there can be readings of what is asked for.
+func storable(q site.SeriesQuery) bool {
+	return validName(q.Project) && validName(q.Device) && validName(q.Metric)
+}
+
 // Raw gives readings as they came. With a limit it reads backwards in growing
 // steps, so that a page of a year's readings does not read the year.
 func (s *Influx) Raw(ctx context.Context, q site.SeriesQuery) ([]site.Sample, error) {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
+	f, err := s.flux(ctx)
 	whole := spanOf(q)
-	if whole.empty() {
-		return nil, nil
+	if err != nil || whole.empty() || !storable(q) {
+		return nil, err
 	}
 	if q.Limit <= 0 {
-		return s.samples(ctx, q, whole)
+		return s.samples(ctx, f, q, whole)
 	}
 	var all []site.Sample
 	// What stands in the future is little: readings far ahead are refused.
-	to, from := whole.to, max(whole.from, min(whole.to, time.Now().UnixNano())-hour)
-	for step := hour; ; step *= 4 {
-		part, err := s.samples(ctx, q, span{from, to})
+	part := span{max(whole.from, min(whole.to, time.Now().UnixNano())-hour), whole.to}
+	for step := 4 * hour; ; step *= 4 {
+		older, err := s.samples(ctx, f, q, part)
 		if err != nil {
 			return nil, err
 		}
-		all = append(part, all...)
-		if len(all) >= q.Limit || from <= whole.from {
+		all = append(older, all...)
+		if len(all) >= q.Limit || part.from <= whole.from {
 			return newest(all, q.Limit), nil
 		}
-		to, from = from, max(whole.from, from-step*4)
+		part = span{max(whole.from, part.from-step), part.from}
 	}
 }
 
-func (s *Influx) samples(ctx context.Context, q site.SeriesQuery, part span) ([]site.Sample, error) {
+func (s *Influx) samples(ctx context.Context, f flux, q site.SeriesQuery, part span) ([]site.Sample, error) {
 	if part.empty() {
 		return nil, nil
 	}
 	var all []site.Sample
-	err := s.rows(ctx, fluxRaw(s.opts.Bucket, q.Project, q.Device, q.Metric, part), func(r row) error {
-		if v, ok := r.num(); ok {
+	err := s.rows(ctx, f.raw(q, part), func(r row) {
+		if v, ok := r.num(); ok && r.Time().UnixNano() < part.to {
 			all = append(all, site.Sample{T: r.Time().UTC(), Value: v})
 		}
-		return nil
 	})
 	slices.SortFunc(all, func(a, b site.Sample) int { return a.T.Compare(b.T) })
 	return all, err
@@ -130,20 +136,23 @@ func (s *Influx) Windows(ctx context.Context, q site.SeriesQuery) ([]site.Window
 	}
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
+	f, err := s.flux(ctx)
 	raw := spanOf(q)
+	if err != nil || raw.empty() || !storable(q) {
+		return nil, err
+	}
 	if whole := raw.hours(); q.Every >= time.Hour && !whole.empty() {
-		rolled, err := s.summaries(ctx, fluxRolled(s.opts.Bucket, q.Project, q.Device, q.Metric, whole), row.Field, 1)
+		rolled, err := s.summaries(ctx, f.rolled(q, whole), row.Field, hour)
 		if err != nil {
 			return nil, err
 		}
-		for _, hourly := range rolled {
-			w.add(hourly)
-			raw.from = hourly.t + hour
+		for _, one := range rolled {
+			w.add(one)
+			raw.from = one.t + hour
 		}
 	}
 	if !raw.empty() {
-		flux := fluxWindows(s.opts.Bucket, q.Project, q.Device, q.Metric, raw, int64(q.Every))
-		late, err := s.summaries(ctx, flux, func(r row) string { return r.Result() }, w.every)
+		late, err := s.summaries(ctx, f.windows(q, raw), row.Result, w.every)
 		if err != nil {
 			return nil, err
 		}
@@ -158,10 +167,10 @@ func (s *Influx) Windows(ctx context.Context, q site.SeriesQuery) ([]site.Window
 // rounded down to a multiple of every; which one a row is, kind says.
 func (s *Influx) summaries(ctx context.Context, flux string, kind func(row) string, every int64) ([]summary, error) {
 	byTime := map[int64]*summary{}
-	err := s.rows(ctx, flux, func(r row) error {
+	err := s.rows(ctx, flux, func(r row) {
 		v, ok := r.num()
 		if !ok {
-			return nil
+			return
 		}
 		t := r.Time().UnixNano()
 		t -= t % every
@@ -169,7 +178,6 @@ func (s *Influx) summaries(ctx context.Context, flux string, kind func(row) stri
 			byTime[t] = &summary{t: t}
 		}
 		byTime[t].set(kind(r), v)
-		return nil
 	})
 	if err != nil {
 		return nil, err
