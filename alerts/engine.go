@@ -7,14 +7,16 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
+	"topout/checklist"
 	"topout/internal/text"
 	"topout/site"
 )
 
 // Options say what an Engine works with.
 type Options struct {
-	Rules *Rulebook       // required
-	Texts *text.Catalogue // required
+	Rules *Rulebook          // required
+	Texts *text.Catalogue    // required
+	Forms *checklist.Library // for the names of forms; nil: forms are named by their ids
 	// PublicURL is what links in notices start with; empty: they have none.
 	PublicURL string
 	// Link is the path of an issue's page under PublicURL; nil: /projects/{p}/issues/{id}.
@@ -28,6 +30,7 @@ type Options struct {
 type Engine struct {
 	rules *Rulebook
 	texts *text.Catalogue
+	forms *checklist.Library
 	base  string
 	link  func(project, issue string) string
 	now   func() time.Time
@@ -39,7 +42,7 @@ func NewEngine(o Options) (*Engine, error) {
 	if o.Rules == nil || o.Texts == nil {
 		return nil, errors.New("alerts: a required option is missing")
 	}
-	e := &Engine{rules: o.Rules, texts: o.Texts, base: o.PublicURL, link: o.Link, now: o.Now, log: o.Log}
+	e := &Engine{rules: o.Rules, texts: o.Texts, forms: o.Forms, base: o.PublicURL, link: o.Link, now: o.Now, log: o.Log}
 	if e.link == nil {
 		e.link = func(project, issue string) string { return "/projects/" + project + "/issues/" + issue }
 	}

@@ -104,6 +104,8 @@ type EventMove struct {
 	At     time.Time       `json:"at"`
 	Note   string          `json:"note"`
 	Photos []string        `json:"photos"`
+	// Notes is the note by language: what Topout itself noted is said in each.
+	Notes map[text.Lang]string `json:"notes"`
 }
 
 // record writes the change to the event stream of the screens.
@@ -256,10 +258,11 @@ func (l *loop) event(c change) (Event, error) {
 		e.Data.Due = i.Due.In(p.Location()).Format("2006-01-02 15:04")
 	}
 	if m := c.Move; m != nil {
-		e.Data.Move = &EventMove{To: m.To, By: m.By, At: m.At, Note: m.Note, Photos: m.Photos}
-		if m.By == site.System {
-			e.Data.Move.Note = MoveNote(l.texts, text.Chinese, *m)
+		e.Data.Move = &EventMove{To: m.To, By: m.By, At: m.At, Photos: append([]string{}, m.Photos...), Notes: map[text.Lang]string{}}
+		for _, lang := range []text.Lang{text.Chinese, text.English} {
+			e.Data.Move.Notes[lang] = MoveNote(l.texts, lang, *m)
 		}
+		e.Data.Move.Note = e.Data.Move.Notes[text.Chinese]
 	}
 	if l.base != "" {
 		e.Data.URL = l.base + l.link(i.Project, i.ID)
