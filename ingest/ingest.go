@@ -1,0 +1,516 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"topout/site"
+)
+
+// Ingest takes messages and has them applied.
+type Ingest struct {
+	opts     *Options
+	embedded *embedded // nil when neither broker nor journal are embedded
+	own      *nats.Conn
+	remote   *nats.Conn // to an external NATS, nil without
+	streams  []stream
+	journal  *journal
+	record   int // most bytes of a journal record
+	brokers  []*broker
+	metrics  *metrics
+	local    atomic.Int64 // see Invalidate
+	pos      *positions
+	space    *space
+	refusals chan *entry // what the broker turned away, on its way into the journal
+	signIns  throttle
+	qos0     *nats.Subscription // what is published at the embedded broker with QoS 0
+
+	health struct{ journal, records, series, disk *vital }
+
+	mu      sync.Mutex
+	tickets map[uint64]*ticket
+	full    bool
+
+	cancel  context.CancelFunc // ends the cursors
+	running sync.WaitGroup
+	stopped atomic.Bool
+}
+
+// stream is a stream with the connection that it is reached by.
+type stream struct {
+	js     jetstream.JetStream
+	name   string
+	broker bool
+}
+
+// ticket is a caller of Accept that waits.
+type ticket struct {
+	records chan verdict
+	series  chan bool
+}
+
+// Receipt says what had become of a message when Accept returned.
+type Receipt struct {
+	Records bool        // applied to the records
+	Series  bool        // written to the time series
+	Repeat  bool        // its id was known: the first report stands
+	Refused *site.Error // why it was not taken, nil: it was
+}
+
+// Open makes the journal and the embedded broker, at which nobody can sign in
+// before Start. The embedded broker's address is bound.
+func Open(ctx context.Context, options Options) (*Ingest, error) {
+	o, err := options.complete()
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("folder of the journal: %w", err)
+	}
+	i := &Ingest{
+		opts: o, metrics: newMetrics(), pos: newPositions(), tickets: make(map[uint64]*ticket),
+		refusals: make(chan *entry, 1024),
+	}
+	i.health.journal = newVital(o.Now, "ingest.journal_away", StatusDown)
+	i.health.records = newVital(o.Now, "ingest.records_away", StatusDegraded)
+	i.health.series = newVital(o.Now, "ingest.series_away", StatusDegraded)
+	i.health.disk = newVital(o.Now, "ingest.disk_full", StatusDown)
+	i.space = &space{opts: o, health: i.health.disk, full: i.setFull}
+	if err := i.open(ctx); err != nil {
+		i.close()
+		return nil, err
+	}
+	return i, nil
+}
+
+func (i *Ingest) open(ctx context.Context) (err error) {
+	o := i.opts
+	if o.Listen != "" || o.NATS == "" {
+		if i.embedded, err = startEmbedded(o, i.turnedAway); err != nil {
+			return err
+		}
+		if i.own, err = i.embedded.connect(); err != nil {
+			return fmt.Errorf("embedded broker: %w", err)
+		}
+	}
+	conn, replicas := i.own, 1
+	if o.NATS != "" {
+		if i.remote, err = nats.Connect(o.NATS, nats.Name("topout"), nats.MaxReconnects(-1), nats.Timeout(5*time.Second)); err != nil {
+			return errors.New("NATS cannot be reached: check TOPOUT_NATS_URL: " + redact(err.Error(), o.NATS))
+		}
+		if conn = i.remote; i.remote.ConnectedClusterName() != "" {
+			replicas = 3
+		}
+	}
+	js, err := jetstream.New(conn)
+	if err != nil {
+		return err
+	}
+	if err := makeStreams(ctx, js, replicas, false); err != nil {
+		return err
+	}
+	i.streams = []stream{{js, journalStream, false}}
+	if o.Listen != "" {
+		own, err := jetstream.New(i.own)
+		if err != nil {
+			return err
+		}
+		if err := makeStreams(ctx, own, 1, true); err != nil {
+			return err
+		}
+		i.streams = append(i.streams, stream{own, mqttStream, true})
+	}
+	i.record = int(min(conn.MaxPayload(), maxPayload+natsOverhead)) - 1024
+	i.journal = newJournal(js, i.record, func(err error) {
+		if err == nil {
+			i.health.journal.well()
+		} else if i.health.journal.ill(err) {
+			o.Log.Error("the journal does not take messages", "err", err)
+		}
+	})
+	id, err := i.clientID()
+	if err != nil {
+		return err
+	}
+	for n, raw := range o.Brokers {
+		u, err := brokerURL(raw)
+		if err != nil {
+			return err
+		}
+		name := id
+		if n > 0 {
+			name = fmt.Sprintf("%s-%d", id, n+1)
+		}
+		i.brokers = append(i.brokers, newBroker(i, u, name))
+	}
+	i.space.look()
+	return nil
+}
+
+// redact takes a URL's password out of a text.
+func redact(text, url string) string { return strings.ReplaceAll(text, url, "(the URL)") }
+
+// clientID is the name at external brokers, made once.
+func (i *Ingest) clientID() (string, error) {
+	if i.opts.ClientID != "" {
+		return i.opts.ClientID, nil
+	}
+	file := filepath.Join(i.opts.Dir, "mqtt-client-id")
+	if b, err := os.ReadFile(file); err == nil && site.ValidID(string(b)) {
+		return string(b), nil
+	} else if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return "", err
+	}
+	id := fmt.Sprintf("topout-%012x", rand.Uint64()>>16)
+	return id, os.WriteFile(file, []byte(id), 0o600)
+}
+
+// Start starts the cursors, which first apply what was left in the journal, and
+// opens the doors. Ending ctx does not stop it; Stop does.
+func (i *Ingest) Start(ctx context.Context) error {
+	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	i.cancel = cancel
+	recordsIn, seriesIn := make(chan item, 1024), make(chan item, 1024)
+	for _, s := range i.streams {
+		for cursor, in := range map[string]chan item{cursorRecords: recordsIn, cursorSeries: seriesIn} {
+			src, err := newSource(ctx, source{js: s.js, stream: s.name, cursor: cursor, broker: s.broker, out: in, log: i.opts.Log})
+			if err != nil {
+				return err
+			}
+			if cursor == cursorRecords {
+				err = i.opts.Ledger.View(ctx, func(tx Tx) error {
+					seq, err := tx.Cursor(src.key)
+					i.pos.set(src.key, seq)
+					return err
+				})
+				if err != nil {
+					return fmt.Errorf("position in the journal: %w", err)
+				}
+			}
+			i.running.Go(func() { src.run(run) })
+		}
+	}
+	records := &records{
+		ledger: i.opts.Ledger, dir: newDirectory(i.opts.Ledger, &i.local), opts: i.opts, log: i.opts.Log,
+		pos: i.pos, health: i.health.records, after: i.opts.OnApplied, done: i.applied,
+		took: func(d time.Duration) { i.metrics.apply.WithLabelValues(cursorRecords).Observe(d.Seconds()) },
+	}
+	history := &history{
+		ledger: i.opts.Ledger, series: i.opts.Series, dir: newDirectory(i.opts.Ledger, &i.local), opts: i.opts, log: i.opts.Log,
+		pos: i.pos, health: i.health.series, done: i.written,
+		took: func(d time.Duration) { i.metrics.apply.WithLabelValues(cursorSeries).Observe(d.Seconds()) },
+	}
+	i.running.Go(func() { records.run(run, recordsIn) })
+	i.running.Go(func() { history.run(run, seriesIn) })
+	i.running.Go(func() { i.space.run(run) })
+	i.running.Go(func() { i.keepRefusals(run) })
+	if i.opts.Listen != "" {
+		if err := i.listenQoS0(); err != nil {
+			return err
+		}
+		i.embedded.open()
+	}
+	for _, b := range i.brokers {
+		b.start()
+	}
+	return nil
+}
+
+// applied is called for each message after the records cursor has it.
+func (i *Ingest) applied(e *entry, v verdict) {
+	i.metrics.count(e.Door, v)
+	if e.ticket == 0 {
+		return
+	}
+	i.mu.Lock()
+	t := i.tickets[e.ticket]
+	i.mu.Unlock()
+	if t != nil {
+		select {
+		case t.records <- v:
+		default:
+		}
+	}
+}
+
+// written is called for each message when the series cursor has it, or cannot.
+func (i *Ingest) written(e *entry, ok bool) {
+	if e.ticket == 0 {
+		return
+	}
+	i.mu.Lock()
+	t := i.tickets[e.ticket]
+	i.mu.Unlock()
+	if t != nil {
+		select {
+		case t.series <- ok:
+		default:
+		}
+	}
+}
+
+// Accept takes a message: without an error it is durable, and the receipt says
+// what has become of it. Accept waits a moment for it to be applied, unless what
+// it needs is known to be away. A message of DoorAPI that cannot be understood is
+// refused without being kept: its sender is there to be told.
+func (i *Ingest) Accept(ctx context.Context, m site.Message) (Receipt, error) {
+	return i.accept(ctx, &entry{Message: m})
+}
+
+// Retake tries a refused message again, as it came then. When it is taken, it is
+// marked so in the same transaction; when it is refused again, nothing changes.
+func (i *Ingest) Retake(ctx context.Context, r site.Refused) (Receipt, error) {
+	if r.Payload == nil {
+		return Receipt{Refused: site.Errorf(site.Conflict, "ingest.no_payload", "")}, nil
+	}
+	return i.accept(ctx, &entry{
+		Message: site.Message{Door: r.Door, Topic: r.Topic, Payload: r.Payload, Arrived: r.T},
+		retake:  r.ID,
+	})
+}
+
+func (i *Ingest) accept(ctx context.Context, e *entry) (Receipt, error) {
+	if e.Arrived.IsZero() {
+		e.Arrived = i.opts.Now()
+	}
+	if e.Door == site.DoorAPI {
+		if fault := i.understand(e); fault != nil {
+			i.metrics.count(e.Door, verdict{kind: kindOf(e.Topic), fault: fault})
+			return Receipt{Refused: fault}, nil
+		}
+	}
+	if err := i.room(); err != nil {
+		return Receipt{}, err
+	}
+	if !i.journal.fits(e, i.record) {
+		return Receipt{Refused: tooLarge(len(e.Payload))}, nil
+	}
+	t := &ticket{records: make(chan verdict, 1), series: make(chan bool, 1)}
+	i.mu.Lock()
+	for e.ticket == 0 || i.tickets[e.ticket] != nil {
+		e.ticket = rand.Uint64()
+	}
+	i.tickets[e.ticket] = t
+	i.mu.Unlock()
+	defer func() {
+		i.mu.Lock()
+		delete(i.tickets, e.ticket)
+		i.mu.Unlock()
+	}()
+	if err := i.journal.write(ctx, e); err != nil {
+		return Receipt{}, &site.Error{Kind: site.Unavailable, Code: "ingest.journal_away", Cause: err}
+	}
+	return i.await(ctx, t), nil
+}
+
+// await waits for what becomes of a durable message.
+func (i *Ingest) await(ctx context.Context, t *ticket) Receipt {
+	var r Receipt
+	timer := time.NewTimer(i.opts.Wait)
+	defer timer.Stop()
+	if i.health.records.ok() {
+		select {
+		case v := <-t.records:
+			r.Records, r.Repeat, r.Refused = true, v.repeat, v.fault
+		case <-timer.C:
+			return r
+		case <-ctx.Done():
+			return r
+		}
+	} else {
+		return r
+	}
+	if r.Refused != nil || !i.health.series.ok() {
+		return r
+	}
+	select {
+	case r.Series = <-t.series:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return r
+}
+
+// understand decodes a message to see whether it can be.
+func (i *Ingest) understand(e *entry) *site.Error {
+	addr, fault := parseTopic(e.Topic)
+	if fault != nil {
+		return fault
+	}
+	switch addr.kind {
+	case kindReadings:
+		fault = decodeReadings(make(names), e.Payload, e.Arrived, i.opts.limits()).bad
+	case kindStatus:
+		_, fault = decodeStatus(e.Payload)
+	case kindProgress:
+		_, fault = decodeProgress(e.Payload)
+	case kindChecks:
+		_, fault = decodeCheck(e.Payload)
+	case kindWithdrawals:
+		_, fault = decodeWithdrawal(e.Payload)
+	default:
+		fault = site.Errorf(site.Invalid, "ingest.bad_topic", "topic", "topic", clip(e.Topic))
+	}
+	return fault
+}
+
+func kindOf(topic string) string {
+	if addr, _ := parseTopic(topic); addr.kind != "" {
+		return addr.kind
+	}
+	return kindOther
+}
+
+// room is an error while the disk is full.
+func (i *Ingest) room() error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.full {
+		h := i.health.disk.get()
+		if h.Error != nil {
+			return h.Error
+		}
+	}
+	return nil
+}
+
+// setFull closes and opens the doors to the disk's state.
+func (i *Ingest) setFull(full bool) {
+	i.mu.Lock()
+	i.full = full
+	i.mu.Unlock()
+	if i.embedded != nil {
+		if full {
+			i.embedded.deny("the disk is full")
+			i.embedded.hangUp()
+		} else {
+			i.embedded.deny("")
+		}
+	}
+	for _, b := range i.brokers {
+		b.hold(full)
+	}
+}
+
+// Invalidate says that this process changed projects, devices or people: it counts
+// from the next message on.
+func (i *Ingest) Invalidate() { i.local.Add(1) }
+
+// KickDevice ends the live connections of a device at the embedded broker.
+func (i *Ingest) KickDevice(id string) { i.kick(id) }
+
+// KickPerson ends the live connections of a person at the embedded broker.
+func (i *Ingest) KickPerson(login string) { i.kick(login) }
+
+func (i *Ingest) kick(user string) {
+	i.Invalidate()
+	if i.embedded != nil {
+		i.embedded.kick(user)
+	}
+}
+
+// MQTTAddr is the address that the embedded broker listens on, empty when off.
+func (i *Ingest) MQTTAddr() string {
+	if i.embedded == nil {
+		return ""
+	}
+	return i.embedded.mqttAddr()
+}
+
+// WebSocketAddr is the address for MQTT over WebSocket, empty when off.
+func (i *Ingest) WebSocketAddr() string {
+	if i.embedded == nil {
+		return ""
+	}
+	return i.embedded.wsAddr()
+}
+
+// Health is how the parts do: journal, records, series and disk, and broker when
+// there is an external one.
+func (i *Ingest) Health() map[string]Health {
+	out := map[string]Health{
+		"journal": i.health.journal.get(),
+		"records": i.health.records.get(),
+		"series":  i.health.series.get(),
+		"disk":    i.health.disk.get(),
+	}
+	for n, b := range i.brokers {
+		name := "broker"
+		if n > 0 {
+			name = fmt.Sprintf("broker_%d", n+1)
+		}
+		out[name] = b.health.get()
+	}
+	return out
+}
+
+// Stop closes the doors, writes what was taken into the journal and ends the
+// cursors; what they have not applied is applied after the next start. It may be
+// called once, also when Start was not.
+func (i *Ingest) Stop(ctx context.Context) error {
+	if i.stopped.Swap(true) {
+		return nil
+	}
+	for _, b := range i.brokers {
+		b.stop()
+	}
+	if i.embedded != nil {
+		i.embedded.deny("stopping")
+	}
+	i.stopQoS0()
+	i.journal.close()
+	i.settle(ctx)
+	i.close()
+	return nil
+}
+
+// settle gives the records cursor a moment to finish what is in the journal.
+func (i *Ingest) settle(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	for i.cancel != nil && i.health.records.ok() && ctx.Err() == nil {
+		left := uint64(0)
+		for _, b := range i.backlogs(ctx) {
+			if b.cursor == cursorRecords || i.health.series.ok() {
+				left += b.messages
+			}
+		}
+		if left == 0 {
+			return
+		}
+		sleep(ctx, 20*time.Millisecond)
+	}
+}
+
+// settleTime bounds how long Stop waits for the cursors.
+const settleTime = 3 * time.Second
+
+func (i *Ingest) close() {
+	if i.cancel != nil {
+		i.cancel()
+		i.running.Wait()
+	}
+	if i.journal != nil && !i.stopped.Load() {
+		i.journal.close()
+	}
+	for _, c := range []*nats.Conn{i.remote, i.own} {
+		if c != nil {
+			_ = c.FlushTimeout(time.Second) // acknowledgements; they only spare work
+			c.Close()
+		}
+	}
+	if i.embedded != nil {
+		i.embedded.stop()
+	}
+}
