@@ -2,15 +2,17 @@ package store
 
 import (
 	"fmt"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"topout/site"
 )
 
-// BenchmarkApplyBatch is what applying readings costs: batches of 5,000 readings
-// of two metrics from a number of devices, each judged by a rule, and the cursor,
-// in one transaction that is on disk at the end.
+// BenchmarkApplyBatch is what the records cost when readings are applied: a
+// batch of 5,000 readings of two metrics ends in the newest value, the sign of
+// life and the rule state of each device, and the cursor, in one transaction
+// that is on disk at the end.
 func BenchmarkApplyBatch(b *testing.B) {
 	for _, devices := range []int{12, 2000} {
 		b.Run(fmt.Sprintf("devices=%d", devices), func(b *testing.B) { benchmarkApply(b, devices) })
@@ -36,33 +38,27 @@ func benchmarkApply(b *testing.B, devices int) {
 	b.ReportAllocs()
 	for b.Loop() {
 		err := s.Update(b.Context(), func(tx *Tx) error {
-			seen := make(map[string]time.Time, devices)
-			for range batch {
-				n++
-				if n%devices == 0 {
-					at = at.Add(time.Second)
-				}
-				device := ids[n%devices]
-				seen[device] = at
-				if err := tx.SaveLast(device, []site.LastValue{{Metric: "pm10", T: at, Value: float64(n)}, {Metric: "wind_speed", T: at, Value: 3}}); err != nil {
+			n++
+			at = at.Add(time.Second)
+			seen := make([]site.DeviceSeen, 0, devices)
+			for _, device := range ids {
+				seen = append(seen, site.DeviceSeen{ID: device, At: at})
+				last := []site.LastValue{{Metric: "pm10", T: at, Value: float64(n)}, {Metric: "wind_speed", T: at, Value: 3}}
+				if err := tx.SaveLast(device, last); err != nil {
 					return err
 				}
-				for _, metric := range []string{"pm10", "wind_speed"} {
-					st, _, err := tx.RuleState(device, metric)
+				for _, v := range last {
+					st, _, err := tx.RuleState(device, v.Metric)
 					if err != nil {
 						return err
 					}
-					st.Device, st.Metric, st.LastT, st.LastValue = device, metric, at, float64(n)
+					st.Device, st.Metric, st.LastT, st.LastValue = device, v.Metric, v.T, v.Value
 					if err := tx.SaveRuleState(st); err != nil {
 						return err
 					}
 				}
 			}
-			touched := make([]site.DeviceSeen, 0, len(seen))
-			for id, at := range seen {
-				touched = append(touched, site.DeviceSeen{ID: id, At: at})
-			}
-			if err := tx.TouchDevices(touched); err != nil {
+			if err := tx.TouchDevices(seen); err != nil {
 				return err
 			}
 			return tx.SetCursor("mqtt", uint64(n))
@@ -73,4 +69,17 @@ func benchmarkApply(b *testing.B, devices int) {
 	}
 	b.ReportMetric(float64(batch)*float64(b.N)/b.Elapsed().Seconds(), "readings/s")
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(batch*b.N), "ns/reading")
+}
+
+func BenchmarkOpen(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "topout.db")
+	for b.Loop() {
+		s, err := Open(b.Context(), Options{Path: path})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -186,8 +187,12 @@ func testForecasts(t *testing.T, s *Store) {
 		update(t, s, func(tx *Tx) (err error) { f.ID, err = tx.SaveForecast(f); return err })
 		want = append(want, f)
 	}
-	same(t, "forecasts", read(t, s, func(tx *Tx) ([]site.ForecastRun, error) { return tx.Forecasts("wenyuan", time.Time{}) }), want)
-	same(t, "later ones", read(t, s, func(tx *Tx) ([]site.ForecastRun, error) { return tx.Forecasts("wenyuan", want[1].At) }), want[1:])
+	brief := slices.Clone(want)
+	for i := range brief {
+		brief[i].Tasks = nil
+	}
+	same(t, "forecasts", read(t, s, func(tx *Tx) ([]site.ForecastRun, error) { return tx.Forecasts("wenyuan", time.Time{}) }), brief)
+	same(t, "later ones", read(t, s, func(tx *Tx) ([]site.ForecastRun, error) { return tx.Forecasts("wenyuan", want[1].At) }), brief[1:])
 	same(t, "latest", read(t, s, func(tx *Tx) (site.ForecastRun, error) { return tx.LatestForecast("wenyuan") }), want[2])
 	update(t, s, func(tx *Tx) error { return tx.MarkForecastSent(want[0].ID) })
 	same(t, "unsent", read(t, s, func(tx *Tx) ([]site.ForecastRun, error) { return tx.UnsentForecasts(1) }), want[1:2])

@@ -36,7 +36,6 @@ func (t *Tx) Device(id string) (site.Device, error) {
 		return d, err
 	}
 	d.Last, err = all(t, scanLast, sqlLastOf, id)
-	t.batch.overlay(&d)
 	return d, err
 }
 
@@ -80,9 +79,6 @@ func (t *Tx) Devices(project string) ([]site.Device, error) {
 		d := at[v.device]
 		d.Last = append(d.Last, v.LastValue)
 	}
-	for i := range devices {
-		t.batch.overlay(&devices[i])
-	}
 	return devices, nil
 }
 
@@ -121,14 +117,12 @@ func (t *Tx) TouchDevices(seen []site.DeviceSeen) error {
 }
 
 // SaveLast keeps the newest value by T of each metric; one with the same T
-// replaces. It is written at the end of the transaction, so an unknown device is
-// an error of Update, not of SaveLast.
+// replaces. A batch of readings should come here once a device.
 func (t *Tx) SaveLast(device string, values []site.LastValue) error {
-	if t.batch == nil {
-		return errView
-	}
 	for _, v := range values {
-		t.batch.keep(device, v)
+		if _, err := t.exec(sqlSaveLast, device, v.Metric, ms(v.T), v.Value); err != nil {
+			return constraint(err, nil, unknownDevice(device))
+		}
 	}
 	return nil
 }

@@ -6,7 +6,10 @@ import (
 	"topout/site"
 )
 
-const forecastColumns = `SELECT id, project, at, baseline, finish, p50, p80, slip_days, percent, spi, spi_t, milestones, tasks FROM forecasts`
+const (
+	forecastColumnsBut = `SELECT id, project, at, baseline, finish, p50, p80, slip_days, percent, spi, spi_t, milestones`
+	forecastColumns    = forecastColumnsBut + `, tasks FROM forecasts`
+)
 
 // SaveForecast keeps the result of a forecast and gives its id.
 func (t *Tx) SaveForecast(f site.ForecastRun) (int64, error) {
@@ -24,12 +27,13 @@ func (t *Tx) LatestForecast(project string) (site.ForecastRun, error) {
 		forecastColumns+` WHERE project = $1 ORDER BY at DESC, id DESC LIMIT 1`, project)
 }
 
-// Forecasts gives the forecasts of a project from a time on (zero: all), oldest first.
+// Forecasts gives the forecasts of a project from a time on (zero: all), oldest
+// first, without their tasks: a trend reads years of them.
 func (t *Tx) Forecasts(project string, from time.Time) ([]site.ForecastRun, error) {
 	var w where
 	w.and("project = ?", project)
 	w.andBetween("at", from, time.Time{})
-	return all(t, scanForecast, forecastColumns+w.String()+` ORDER BY at, id`, w.args...)
+	return all(t, scanForecast, forecastColumnsBut+`, 'null' FROM forecasts`+w.String()+` ORDER BY at, id`, w.args...)
 }
 
 // UnsentForecasts gives forecasts that are not in the series store yet, oldest first.

@@ -13,29 +13,16 @@ const (
 
 // RuleState gives the memory of the rule of a device's metric, if there is one.
 func (t *Tx) RuleState(device, metric string) (site.RuleState, bool, error) {
-	k := ruleKey{device, metric}
-	if t.batch != nil {
-		if e, ok := t.batch.rules[k]; ok {
-			return e.state, true, nil
-		}
-	}
-	s, ok, err := maybe(t, func(row scanner, s *site.RuleState) error {
+	return maybe(t, func(row scanner, s *site.RuleState) error {
 		return row.Scan(&s.Device, &s.Metric, msTo{&s.LastT}, &s.LastValue, &s.Level, &s.Pending, msTo{&s.PendingSince})
 	}, sqlRuleState, device, metric)
-	if ok && t.batch != nil {
-		t.batch.rules[k] = ruleEntry{state: s}
-	}
-	return s, ok, err
 }
 
-// SaveRuleState keeps the memory of a rule; it is written at the end of the transaction.
+// SaveRuleState keeps the memory of a rule. A batch of readings should come here
+// once a device and metric.
 func (t *Tx) SaveRuleState(s site.RuleState) error {
-	if t.batch == nil {
-		return errView
-	}
-	s.LastT, s.PendingSince = kept(s.LastT), kept(s.PendingSince)
-	t.batch.rules[ruleKey{s.Device, s.Metric}] = ruleEntry{state: s, changed: true}
-	return nil
+	_, err := t.exec(sqlSaveRuleState, s.Device, s.Metric, optMs(s.LastT), s.LastValue, s.Level, s.Pending, optMs(s.PendingSince))
+	return err
 }
 
 // RuleOverrides gives the rules that a project set itself: the JSON of the rule

@@ -152,10 +152,14 @@ func TestTwoProcesses(t *testing.T) {
 		t.Error("opening changed DataVersion")
 	}
 	update(t, other, func(tx *Tx) error { return tx.SetSetting("theirs", "1") })
-	// Our own write in between must not hide it.
-	update(t, s, func(tx *Tx) error { return tx.SetSetting("mine", "2") })
-	if version() == before {
-		t.Error("another handle's write did not change DataVersion")
+	// Our own write in between must not hide it, and asking does not wait for it.
+	var during int64
+	update(t, s, func(tx *Tx) error {
+		during = version()
+		return tx.SetSetting("mine", "2")
+	})
+	if during == before || version() != during {
+		t.Errorf("DataVersion was %d before another handle's write, then %d, then %d", before, during, version())
 	}
 	for stream, least := range map[string]uint64{"mine": 20, "count": 100} {
 		if got := read(t, s, func(tx *Tx) (uint64, error) { return tx.Cursor(stream) }); got < least {
@@ -460,4 +464,37 @@ func TestEachErrorHasItsText(t *testing.T) {
 	if n < 20 {
 		t.Errorf("only %d codes found", n)
 	}
+}
+
+// TestDiskFull: nothing of a transaction that found no room is kept, and the
+// next one goes on when there is room again.
+func TestDiskFull(t *testing.T) {
+	s := open(t)
+	school(t, s)
+	limit := func(pages int) {
+		t.Helper()
+		if _, err := s.writer.Exec("PRAGMA max_page_count = " + strconv.Itoa(pages)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refuse := func(tx *Tx) error {
+		for range 4 {
+			if _, err := tx.Refuse(site.Refused{T: noon, Payload: make([]byte, 1<<18)}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	count := func() int {
+		return len(read(t, s, func(tx *Tx) ([]site.Refused, error) {
+			list, _, err := tx.RefusedPage(site.RefusedQuery{})
+			return list, err
+		}))
+	}
+	limit(300)
+	wantError(t, s.Update(t.Context(), refuse), site.Unavailable, "store.disk_full")
+	same(t, "messages kept without room", count(), 0)
+	limit(1 << 30)
+	update(t, s, refuse)
+	same(t, "messages kept with room", count(), 4)
 }

@@ -12,6 +12,7 @@ import (
 	"database/sql"
 	"errors"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -33,6 +34,9 @@ type Store struct {
 	readers   *sql.DB
 	hot       map[string]*sql.Stmt   // prepared on the writer, by SQL text
 	entropy   *ulid.MonotonicEntropy // used by the writer only, so by one goroutine at a time
+
+	updating atomic.Bool  // an Update holds the write lock, so no other process writes
+	version  atomic.Int64 // DataVersion as of when it got the lock
 }
 
 // Open opens the records and brings their tables up to this version. A file
@@ -110,30 +114,49 @@ func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
 		return s.atPath(err)
 	}
 	defer func() { _ = sqlTx.Rollback() }() // does nothing after Commit
-	// A cancelled ctx rolls the transaction back between two statements. The
-	// statements themselves are short: watching ctx in each costs a goroutine.
-	tx := &Tx{ctx: context.WithoutCancel(ctx), tx: sqlTx, store: s, hot: s.hot, batch: newBatch()}
-	if err := fn(tx); err != nil {
+	version, err := s.dataVersion(ctx, sqlTx)
+	if err != nil {
 		return s.atPath(err)
 	}
-	if err := tx.flush(); err != nil {
+	// A cancelled ctx rolls the transaction back between two statements. The
+	// statements themselves are short: watching ctx in each costs a goroutine.
+	tx := &Tx{ctx: context.WithoutCancel(ctx), tx: sqlTx, store: s, hot: s.hot}
+	if err := s.holding(version, tx, fn); err != nil {
 		return s.atPath(err)
 	}
 	return s.atPath(sqlTx.Commit())
 }
 
+// holding calls fn and lets DataVersion know meanwhile.
+func (s *Store) holding(version int64, tx *Tx, fn func(*Tx) error) error {
+	s.version.Store(version)
+	s.updating.Store(true)
+	defer s.updating.Store(false)
+	return fn(tx)
+}
+
 // DataVersion is a number that changes when another process has written to the
-// records; this process's own writes do not change it. It waits for a running Update.
+// records; this process's own writes do not change it. It does not wait for a
+// running Update.
 func (s *Store) DataVersion(ctx context.Context) (int64, error) {
+	if s.updating.Load() {
+		return s.version.Load(), nil
+	}
+	// Only the writer's connection leaves this process's writes out of its count.
 	conn, err := s.writer.Conn(ctx)
 	if err != nil {
 		return 0, s.atPath(err)
 	}
-	defer conn.Close()
-	var v int64
-	if err := conn.QueryRowContext(ctx, "PRAGMA data_version").Scan(&v); err != nil {
-		return 0, s.atPath(err)
-	}
-	// SQLite counts by connection, so a new connection must make a new number.
-	return s.connector.opened.Load()<<32 | v, nil
+	defer func() { _ = conn.Close() }() // goes back to the pool
+	version, err := s.dataVersion(ctx, conn)
+	return version, s.atPath(err)
+}
+
+// dataVersion asks the writer's connection. SQLite counts by connection, so a
+// new connection must make a new number.
+func (s *Store) dataVersion(ctx context.Context, conn interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}) (v int64, err error) {
+	err = conn.QueryRowContext(ctx, "PRAGMA data_version").Scan(&v)
+	return s.connector.opened.Load()<<32 | v, err
 }

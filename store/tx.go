@@ -21,7 +21,6 @@ type Tx struct {
 	store *Store
 	hot   map[string]*sql.Stmt // prepared on the connection; nil for readers
 	bound map[string]*sql.Stmt // those of hot that this transaction has used
-	batch *batch               // nil for readers
 }
 
 // hotStatements are the statements of the path that each message takes.
@@ -37,7 +36,7 @@ func hotStatements() []string {
 func prepare(ctx context.Context, db *sql.DB, queries []string) (map[string]*sql.Stmt, error) {
 	stmts := make(map[string]*sql.Stmt, len(queries))
 	for _, query := range queries {
-		stmt, err := db.PrepareContext(ctx, query)
+		stmt, err := db.PrepareContext(ctx, query) //nolint:sqlclosecheck // Store.Close does
 		if err != nil {
 			return stmts, fmt.Errorf("prepare %q: %w", query, err)
 		}
@@ -66,7 +65,7 @@ func (t *Tx) stmt(query string) *sql.Stmt {
 func (t *Tx) exec(query string, args ...any) (int64, error) {
 	var res sql.Result
 	var err error
-	if s := t.stmt(query); s != nil {
+	if s := t.stmt(query); s != nil { //nolint:sqlclosecheck // the transaction does
 		res, err = s.ExecContext(t.ctx, args...)
 	} else {
 		res, err = t.tx.ExecContext(t.ctx, query, args...)
@@ -78,14 +77,14 @@ func (t *Tx) exec(query string, args ...any) (int64, error) {
 }
 
 func (t *Tx) query(query string, args ...any) (*sql.Rows, error) {
-	if s := t.stmt(query); s != nil {
+	if s := t.stmt(query); s != nil { //nolint:sqlclosecheck // the transaction does
 		return s.QueryContext(t.ctx, args...)
 	}
 	return t.tx.QueryContext(t.ctx, query, args...)
 }
 
 func (t *Tx) row(query string, args ...any) *sql.Row {
-	if s := t.stmt(query); s != nil {
+	if s := t.stmt(query); s != nil { //nolint:sqlclosecheck // the transaction does
 		return s.QueryRowContext(t.ctx, args...)
 	}
 	return t.tx.QueryRowContext(t.ctx, query, args...)
