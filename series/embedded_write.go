@@ -273,12 +273,9 @@ func rollUpHours(ctx context.Context, tx *sql.Tx, table string, all []sample) er
 }
 
 func summaryOf(all []sample) summary {
-	s := summary{t: all[0].t, min: all[0].v, max: all[0].v}
+	s := summary{t: all[0].t}
 	for _, one := range all {
-		s.count++
-		s.sum += one.v
-		s.min = min(s.min, one.v)
-		s.max = max(s.max, one.v)
+		s.observe(one.v)
 	}
 	return s
 }

@@ -29,16 +29,15 @@ func instant(ns int64) string { return time.Unix(0, ns).UTC().Format(time.RFC333
 
 // flux writes the queries for one bucket.
 type flux struct {
-	bucket string
-	// stopIncluded: in InfluxDB 1.8 a range includes its stop.
-	stopIncluded bool
+	bucket   string
+	version1 bool
 }
 
 // from reads a measurement in a time range; more are pairs of column and value.
 func (f flux) from(s span, measurement string, more ...string) string {
 	stop := s.to
-	if f.stopIncluded {
-		stop = max(s.to-1, s.from+1) // a range of one instant is an error
+	if f.version1 { // there a range includes its stop, and one of a single instant is an error
+		stop = max(s.to-1, s.from+1)
 	}
 	where := "r._measurement == " + text(measurement)
 	for i := 0; i+1 < len(more); i += 2 {
@@ -71,22 +70,26 @@ func (f flux) raw(q site.SeriesQuery, s span) string {
 // windows summarises one metric. The time of a window that the range cuts is
 // the range's start; it is set right by whoever reads it.
 func (f flux) windows(q site.SeriesQuery, s span) string {
-	return summarise(f.readings(q, s), int64(q.Every), `"_time", "_value"`)
+	return f.summarise(f.readings(q, s), int64(q.Every), `"_time", "_value"`)
 }
 
 // hours summarises all readings of a time range by the hour.
 func (f flux) hours(s span) string {
-	return summarise(f.from(s, Reading), hour, `"_time", "_value", "_field", "project", "device"`)
+	return f.summarise(f.from(s, Reading), hour, `"_time", "_value", "_field", "project", "device"`)
 }
 
-// summarise makes each summary a result of its own name, so that the storage
-// engine computes each alone.
-func summarise(from string, every int64, columns string) string {
+// summarise makes each summary a result of its own name. Each reads for itself:
+// only then does the storage engine of InfluxDB 2 compute it (a month of readings
+// each five seconds: 0.1 s instead of 2.7 s). InfluxDB 1.8 takes twice as long to
+// make windows as to hand out the readings, so there the readings come as they are.
+func (f flux) summarise(from string, every int64, columns string) string {
+	if f.version1 {
+		return fmt.Sprintf("%s |> keep(columns: [%s])", from, columns)
+	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "data = %s\n", from)
-	for _, fn := range []string{"count", "mean", "min", "max"} {
-		fmt.Fprintf(&b, "data |> aggregateWindow(every: %dns, fn: %s, createEmpty: false, timeSrc: \"_start\") |> keep(columns: [%s]) |> yield(name: %s)\n",
-			every, fn, columns, text(fn))
+	for _, fn := range []string{"count", "sum", "min", "max"} {
+		fmt.Fprintf(&b, "%s |> aggregateWindow(every: %dns, fn: %s, createEmpty: false, timeSrc: \"_start\") |> keep(columns: [%s]) |> yield(name: %s)\n",
+			from, every, fn, columns, text(fn))
 	}
 	return b.String()
 }

@@ -112,7 +112,7 @@ func (s *Influx) Check(ctx context.Context) error {
 // flux writes queries for the InfluxDB that this is.
 func (s *Influx) flux(ctx context.Context) (flux, error) {
 	one, err := s.isVersion1(ctx)
-	return flux{bucket: s.opts.Bucket, stopIncluded: one}, err
+	return flux{bucket: s.opts.Bucket, version1: one}, err
 }
 
 // isVersion1 asks, once, which InfluxDB this is: 1.x answers a verbose ping with

@@ -88,7 +88,7 @@ func (s *Influx) rollUp(ctx context.Context, f flux, in span) error {
 		if fresh[key] == nil {
 			fresh[key] = &summary{}
 		}
-		fresh[key].set(r.Result(), v)
+		fresh[key].put(r.Result(), v)
 	})
 	if err != nil {
 		return err
@@ -115,7 +115,7 @@ func rollUpPoint(key hourKey, of summary) site.Point {
 		Measurement: rollUp,
 		Tags:        []site.Tag{{Key: "device", Value: key.device}, {Key: "metric", Value: key.metric}, {Key: "project", Value: key.project}},
 		Fields: []site.Field{
-			{Key: "min", Value: of.min}, {Key: "mean", Value: of.sum}, // set holds the mean in sum
+			{Key: "min", Value: of.min}, {Key: "mean", Value: of.sum / float64(of.count)},
 			{Key: "max", Value: of.max}, {Key: "count", Value: of.count},
 		},
 		Time: time.Unix(0, key.t),
@@ -128,7 +128,7 @@ func (s *Influx) deleteReadings(ctx context.Context, f flux, in span) error {
 	base := s.client.HTTPService().ServerURL()
 	newest := in.to - 1 // both delete it too
 	var to, body string
-	if f.stopIncluded {
+	if f.version1 {
 		database, _, _ := strings.Cut(s.opts.Bucket, "/")
 		statement := fmt.Sprintf(`DELETE FROM "%s" WHERE time <= %d`, Reading, newest)
 		to = base + "query?" + url.Values{"db": {database}, "q": {statement}}.Encode()

@@ -142,17 +142,18 @@ func (s *Influx) Windows(ctx context.Context, q site.SeriesQuery) ([]site.Window
 		return nil, err
 	}
 	if whole := raw.hours(); q.Every >= time.Hour && !whole.empty() {
-		rolled, err := s.summaries(ctx, f.rolled(q, whole), row.Field, hour)
+		rolled, err := s.summaries(ctx, f.rolled(q, whole), whole, hour, row.Field)
 		if err != nil {
 			return nil, err
 		}
 		for _, one := range rolled {
+			one.sum *= float64(one.count) // it was the mean
 			w.add(one)
 			raw.from = one.t + hour
 		}
 	}
 	if !raw.empty() {
-		late, err := s.summaries(ctx, f.windows(q, raw), row.Result, w.every)
+		late, err := s.summaries(ctx, f.windows(q, raw), raw, w.every, row.Result)
 		if err != nil {
 			return nil, err
 		}
@@ -163,21 +164,21 @@ func (s *Influx) Windows(ctx context.Context, q site.SeriesQuery) ([]site.Window
 	return newest(w.all, q.Limit), nil
 }
 
-// summaries puts rows of count, mean, min and max together by their time,
-// rounded down to a multiple of every; which one a row is, kind says.
-func (s *Influx) summaries(ctx context.Context, flux string, kind func(row) string, every int64) ([]summary, error) {
+// summaries puts rows together by their time, rounded down to a multiple of
+// every; which part of a summary a row is, part says.
+func (s *Influx) summaries(ctx context.Context, flux string, in span, every int64, part func(row) string) ([]summary, error) {
 	byTime := map[int64]*summary{}
 	err := s.rows(ctx, flux, func(r row) {
 		v, ok := r.num()
-		if !ok {
+		t := r.Time().UnixNano()
+		if !ok || t >= in.to {
 			return
 		}
-		t := r.Time().UnixNano()
 		t -= t % every
 		if byTime[t] == nil {
 			byTime[t] = &summary{t: t}
 		}
-		byTime[t].set(kind(r), v)
+		byTime[t].put(part(r), v)
 	})
 	if err != nil {
 		return nil, err
@@ -185,7 +186,6 @@ func (s *Influx) summaries(ctx context.Context, flux string, kind func(row) stri
 	all := make([]summary, 0, len(byTime))
 	for _, one := range byTime {
 		if one.count > 0 {
-			one.sum *= float64(one.count) // set held the mean in it
 			all = append(all, *one)
 		}
 	}
@@ -193,16 +193,18 @@ func (s *Influx) summaries(ctx context.Context, flux string, kind func(row) stri
 	return all, nil
 }
 
-// set takes the result of one aggregate; sum holds the mean until the count is known.
-func (s *summary) set(aggregate string, v float64) {
-	switch aggregate {
+// put takes a part of a summary, or a reading.
+func (s *summary) put(part string, v float64) {
+	switch part {
 	case "count":
 		s.count = int64(v)
-	case "mean":
+	case "sum", "mean":
 		s.sum = v
 	case "min":
 		s.min = v
 	case "max":
 		s.max = v
+	default:
+		s.observe(v)
 	}
 }

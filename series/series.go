@@ -203,6 +203,16 @@ type summary struct {
 	sum, min, max float64
 }
 
+// observe adds one reading.
+func (s *summary) observe(v float64) {
+	if s.count == 0 {
+		s.min, s.max = v, v
+	}
+	s.count++
+	s.sum += v
+	s.min, s.max = min(s.min, v), max(s.max, v)
+}
+
 func (w *windows) add(s summary) {
 	start := time.Unix(0, s.t-s.t%w.every).UTC()
 	if n := len(w.all); n == 0 || !w.all[n-1].T.Equal(start) {

@@ -1,0 +1,9 @@
+package series
+
+import "topout/site"
+
+// Encode gives points as line protocol, for the benchmarks.
+func Encode(points []site.Point) string {
+	l, _ := encode(points)
+	return l.text
+}
