@@ -29,26 +29,23 @@ const mostCauses = 32
 // explain follows the driving links back from a late task until its lateness is
 // used up, and says how many of the days arise at each task on the way.
 //
-// Of the days that a task is late, as many come from its driver as that is late
-// itself (at its start or finish, as the link says), and the others arise at the
-// task: it started later than it could have, or takes longer. So the days of a
-// chain are all above 0 and add up to the lateness of the task explained; float
-// that swallowed a part of an earlier delay is taken off that delay. Only a chain
-// cut at most entries falls short. The earliest task comes first.
+// Of the days that a task is late, its driver hands on as many as it is late
+// itself (at its start or finish, as the link says), but no more than it pushes
+// the task behind its baseline, and no more than the task is late. The others
+// arise at the task: it started later than it could have, or takes longer. So
+// the days of a chain are all above 0 and add up to the lateness of the task
+// explained; a delay that float swallowed is not counted. Only a chain cut off
+// at most entries falls short. The earliest task comes first.
 func (f *forecast) explain(v int, late float64, most int) []Cause {
 	var chain []Cause
 	for late > 0 && len(chain) < most {
 		driver, held := f.driver(v)
 		passed := 0.0
 		if held {
-			passed = min(max(f.lateEnd(driver.src), 0), late)
-			if f.n.begun[v] != notBegun && driver.meta&1 == 0 {
-				// What held the start cannot have delayed it by more than it was late.
-				passed = min(passed, max(f.lateEnd(2*int32(v)), 0))
-			}
+			passed = max(min(f.lateEnd(driver.src), f.pushed(v, driver), late), 0)
 		}
 		if arising := late - passed; arising > 0 {
-			chain = append(chain, f.cause(v, arising))
+			chain = append(chain, f.cause(v, arising, passed))
 		}
 		late, v = passed, int(driver.src>>1)
 	}
@@ -66,49 +63,48 @@ func (f *forecast) lateEnd(end int32) float64 {
 	return o.SlipDays
 }
 
-// driver is the link that holds a task, of several the one whose predecessor is
-// most behind; false when none does. What has begun was held, if at all, by the
-// link that came last before it.
+// pushed is how far behind its baseline a link alone puts a task.
+func (f *forecast) pushed(v int, a arc) float64 {
+	b := f.baseline[f.n.task[v]]
+	cal, at := f.n.cals[f.n.cal[v]], f.n.asks(a, f.t)
+	if a.meta&1 == 1 || f.n.dur[v] == 0 {
+		return f.slip(b.Finish, cal.finishDay(at))
+	}
+	return f.slip(b.Start, cal.startDay(at))
+}
+
+// driver is the link that holds a task, or would if the task had not waited
+// longer still: the one that asks for the latest start, of several the one whose
+// predecessor is most behind. False when there is none.
 func (f *forecast) driver(v int) (arc, bool) {
 	n := f.n
 	var best arc
-	found, bestLate := false, 0.0
-	consider := func(a arc) {
-		if late := f.lateEnd(a.src); !found || late > bestLate {
-			best, found, bestLate = a, true, late
-		}
-	}
-	if n.begun[v] == notBegun {
-		arcs, own := n.driving(v, f.t)
-		for _, a := range arcs {
-			consider(a)
-		}
-		// Else the data date, a hold or the planner's start holds it.
-		return best, found && (!own || bestLate > 0)
-	}
-	if arcs, own := n.driving(v, f.t); !own && len(arcs) > 0 { // its finish waits for another
-		return arcs[0], true
-	}
-	last := int64(farPast)
+	found, latest := false, int64(farPast)
+	inProgress := n.begun[v] != notBegun && !n.done[v]
 	for _, a := range n.into(v) {
-		if a.meta&1 == 1 {
-			continue
+		at := n.asks(a, f.t)
+		switch finish := a.meta&1 == 1; {
+		case finish && inProgress:
+			if at < f.t.early[2*v+1] {
+				continue
+			}
+			return a, true // the finish of running work waits for another
+		case finish:
+			at -= n.dur[v]
 		}
-		switch at := n.asks(a, f.t); {
-		case at > n.begun[v]+int64(site.WorkDay) || at < last: // came after its start, or before another
-		case at > last:
-			last, found = at, false
-			consider(a)
-		default:
-			consider(a)
+		if n.begun[v] != notBegun && at > n.begun[v]+int64(site.WorkDay) {
+			continue // it started without waiting for this one
+		}
+		if !found || at > latest || at == latest && f.lateEnd(a.src) > f.lateEnd(best.src) {
+			best, found, latest = a, true, at
 		}
 	}
 	return best, found
 }
 
-// cause says why days arise at a task: what holds it, else what people
-// reported, else what the dates show.
-func (f *forecast) cause(v int, arising float64) Cause {
+// cause says why days arise at a task, beside those passed on to it: what holds
+// it, else what people reported, else what the dates show.
+func (f *forecast) cause(v int, arising, passed float64) Cause {
 	i := f.n.task[v]
 	r, o := &f.records[i], &f.out.Tasks[i]
 	c := Cause{Task: o.ID, Days: arising, LastReport: r.last, By: r.by}
@@ -122,7 +118,7 @@ func (f *forecast) cause(v int, arising float64) Cause {
 		c.Reason, c.Note = r.reason, r.note
 	case f.n.begun[v] == notBegun:
 		c.Reason = site.ReasonNotStarted
-	case 2*f.lateEnd(2*int32(v)) > o.SlipDays:
+	case f.lateEnd(2*int32(v))-passed > arising/2:
 		c.Reason = site.ReasonLateStart
 	default:
 		c.Reason = site.ReasonPace

@@ -85,13 +85,13 @@ func (d DateTime) MarshalJSON() ([]byte, error) {
 // Links alone place a task; a task without predecessors starts no earlier than
 // the planner's own start, where one is given.
 func Check(plan site.Plan, opt CheckOptions) (Report, []site.Problem, error) {
-	problems := Problems(plan)
 	r := Report{Tasks: []TaskDates{}, Problems: []ProblemEntry{}}
-	n, err := newNetwork(plan, opt.Calendar)
-	if err != nil {
+	e, problems := index(plan)
+	if err := fatal(problems); err != nil {
 		return r, problems, err
 	}
 	cal := opt.Calendar
+	n := e.network(plan, cal)
 	base := cal.dayOffset(firstDay(plan, opt))
 	n.boundByPlan(plan, base, opt.Unclamped)
 	t := newTimes(n)

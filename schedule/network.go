@@ -93,16 +93,22 @@ func index(plan site.Plan) (edges, []site.Problem) {
 		byID[t.ID] = int32(i)
 	}
 	e := edges{pred: make([]int32, len(plan.Links)), succ: make([]int32, len(plan.Links))}
-	seen := make(map[site.Link]bool, len(plan.Links))
+	type tie struct {
+		pred, succ int32
+		ends       int32
+		lag        site.Work
+	}
+	seen := make(map[tie]bool, len(plan.Links))
 	for i, l := range plan.Links {
 		pred, okPred := byID[l.Pred]
 		succ, okSucc := byID[l.Succ]
-		p := site.Problem{Task: l.Succ, Fatal: true, Params: map[string]string{"task": l.Succ, "predecessor": l.Pred}}
-		if okSucc {
-			p.Line = plan.Tasks[succ].Line
-		}
-		bad := func(code, field string) {
-			p.Code, p.Field = code, fmt.Sprintf("links[%d].%s", i, field)
+		bad := func(code, field string, pairs ...string) {
+			e := site.Errorf(site.Invalid, code, fmt.Sprintf("links[%d].%s", i, field),
+				append(pairs, "task", l.Succ, "predecessor", l.Pred)...)
+			p := site.Problem{Task: l.Succ, Field: e.Field, Code: code, Params: e.Params, Fatal: true}
+			if okSucc {
+				p.Line = plan.Tasks[succ].Line
+			}
 			problems = append(problems, p)
 		}
 		e.pred[i], e.succ[i] = -1, -1
@@ -114,20 +120,20 @@ func index(plan site.Plan) (edges, []site.Problem) {
 			bad("schedule.unknown_predecessor", "pred")
 			continue
 		case l.Lag > longest || l.Lag < -longest:
-			p.Params["days"] = dayString(l.Lag)
-			bad("schedule.lag_too_long", "lag_days")
+			bad("schedule.lag_too_long", "lag_days", "days", dayString(l.Lag))
 			continue
 		}
-		if _, ok := linkEnds(l.Type); !ok {
-			p.Params["type"] = string(l.Type)
-			bad("schedule.link_type", "type")
+		ends, ok := linkEnds(l.Type)
+		if !ok {
+			bad("schedule.link_type", "type", "type", string(l.Type))
 			continue
 		}
-		if seen[l] {
-			p.Fatal = false
+		if link := (tie{pred, succ, ends, l.Lag}); seen[link] {
 			bad("schedule.duplicate_link", "pred")
+			problems[len(problems)-1].Fatal = false
+		} else {
+			seen[link] = true
 		}
-		seen[l] = true
 		e.pred[i], e.succ[i] = pred, succ
 	}
 	e.order = e.sort(len(plan.Tasks))
@@ -214,34 +220,38 @@ func (e edges) successors(n int) (first, next []int32) {
 	return first, next
 }
 
-// loops finds in each knot of loops the shortest one through its first task.
+// mostLoops bounds the loops that are named; who mends them may find more.
+const mostLoops = 20
+
+// loops finds loops until every task that is in one is named: for each such
+// task in turn the shortest through it.
 func (e edges) loops(n int) [][]int32 {
 	first, next := e.successors(n)
-	inLoop := make([]bool, n) // not sorted, or already reported
-	placed := make([]bool, n)
+	placed := make([]bool, n) // in no loop
 	for _, t := range e.order {
 		placed[t] = true
 	}
+	// What only lies behind a loop has no way back: the sort of the turned
+	// links places it.
+	turned := edges{pred: e.succ, succ: e.pred}
+	for _, t := range turned.sort(n) {
+		placed[t] = true
+	}
+	named := slices.Clone(placed)
 	var loops [][]int32
 	for start := range int32(n) {
-		if placed[start] || inLoop[start] {
+		if named[start] || len(loops) == mostLoops {
 			continue
 		}
 		loop := shortestLoop(start, first, next, placed)
 		for _, t := range loop {
-			inLoop[t] = true
+			named[t] = true
 		}
-		// What only lies behind a loop gives no loop of its own. What shares
-		// a loop with a reported task would repeat it.
-		if len(loop) > 0 && !slices.ContainsFunc(loops, func(l []int32) bool { return sharesTask(l, loop) }) {
+		if len(loop) > 0 {
 			loops = append(loops, loop)
 		}
 	}
 	return loops
-}
-
-func sharesTask(a, b []int32) bool {
-	return slices.ContainsFunc(a, func(t int32) bool { return slices.Contains(b, t) })
 }
 
 // shortestLoop walks breadth first from start until it comes back; nil when it does not.
@@ -287,10 +297,28 @@ func (e *NetworkError) Unwrap() error { return e.Problems[0].Err() }
 // bounds. The error is a *NetworkError.
 func newNetwork(plan site.Plan, cal *Calendar) (*network, error) {
 	e, problems := index(plan)
-	problems = slices.DeleteFunc(problems, func(p site.Problem) bool { return !p.Fatal })
-	if len(problems) > 0 {
-		return nil, &NetworkError{Problems: problems}
+	if err := fatal(problems); err != nil {
+		return nil, err
 	}
+	return e.network(plan, cal), nil
+}
+
+// fatal is the error of the fatal problems; nil when there are none.
+func fatal(problems []site.Problem) error {
+	var bad []site.Problem
+	for _, p := range problems {
+		if p.Fatal {
+			bad = append(bad, p)
+		}
+	}
+	if len(bad) == 0 {
+		return nil
+	}
+	return &NetworkError{Problems: bad}
+}
+
+// network lays out the arrays of a plan whose links are all known.
+func (e edges) network(plan site.Plan, cal *Calendar) *network {
 	size := len(plan.Tasks)
 	n := &network{
 		cals: []*Calendar{cal}, task: e.order,
@@ -325,7 +353,7 @@ func newNetwork(plan site.Plan, cal *Calendar) (*network, error) {
 		fill[s]++
 		n.sink[p] = false
 	}
-	return n, nil
+	return n
 }
 
 // fromDates reports whether a task has no duration but dates that give one.

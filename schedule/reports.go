@@ -133,7 +133,7 @@ func (r *record) pace(planned site.Work, cal *Calendar) Pace {
 			p.Method = PaceObserved
 		}
 	}
-	p.Remaining = math.Ceil((1-done)*whole) / float64(site.WorkDay)
+	p.Remaining = max(math.Round((1-done)*whole), 1) / float64(site.WorkDay)
 	return p
 }
 
