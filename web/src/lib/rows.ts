@@ -1,0 +1,71 @@
+import type { Milestone, Timeline, TimelineBuilding, TimelineTask } from '@/api/types'
+
+/** One line of the timeline. */
+export type Row =
+  | { kind: 'milestones'; key: string; folded: boolean; count: number }
+  | { kind: 'building'; key: string; building: TimelineBuilding; folded: boolean }
+  | { kind: 'milestone'; key: string; milestone: Milestone; parent: string }
+  | { kind: 'task'; key: string; task: TimelineTask; parent: string }
+
+export interface RowFilter {
+  late: boolean
+  critical: boolean
+  text: string
+}
+
+export const milestonesKey = '*milestones'
+
+export function late(slipDays: number | null | undefined): boolean {
+  return (slipDays ?? 0) >= 0.5
+}
+
+/** The rows to show: milestones first, then each building with its tasks unless folded. */
+export function buildRows(data: Timeline, folded: ReadonlySet<string>, filter: RowFilter): Row[] {
+  const text = filter.text.trim().toLowerCase()
+  const filtering = filter.late || filter.critical || text !== ''
+  const keep = (name: string, id: string, slip: number, critical: boolean) =>
+    (!filter.late || late(slip)) &&
+    (!filter.critical || critical) &&
+    (text === '' || name.toLowerCase().includes(text) || id.toLowerCase().includes(text))
+
+  const rows: Row[] = []
+  const points = data.milestones.filter((m) => keep(m.name, m.id, m.slip_days, !filter.critical))
+  const isMilestone = new Set(data.milestones.map((m) => m.id))
+  if (points.length > 0) {
+    const shut = folded.has(milestonesKey)
+    rows.push({ kind: 'milestones', key: milestonesKey, folded: shut, count: points.length })
+    if (!shut)
+      for (const m of points) rows.push({ kind: 'milestone', key: `m:${m.id}`, milestone: m, parent: milestonesKey })
+  }
+  for (const building of data.buildings) {
+    const tasks = building.tasks.filter(
+      (t) => !isMilestone.has(t.id) && keep(t.name, t.id, t.slip_days, t.critical),
+    )
+    if (tasks.length === 0 && filtering) continue
+    const key = `b:${building.id}`
+    const shut = folded.has(key) && text === ''
+    rows.push({ kind: 'building', key, building, folded: shut })
+    if (!shut) for (const t of tasks) rows.push({ kind: 'task', key: t.id, task: t, parent: key })
+  }
+  return rows
+}
+
+/** Indexes [from, to) of the rows to draw: those in view and some more on either side. */
+export function visibleRange(
+  scrollTop: number,
+  viewHeight: number,
+  rowHeight: number,
+  count: number,
+  overscan = 8,
+): { from: number; to: number } {
+  const first = Math.floor(scrollTop / rowHeight) - overscan
+  const last = Math.ceil((scrollTop + viewHeight) / rowHeight) + overscan
+  const to = Math.max(0, Math.min(count, last))
+  return { from: Math.max(0, Math.min(first, to)), to }
+}
+
+/** The row that an arrow key leads to. */
+export function step(index: number, by: number, count: number): number {
+  if (count === 0) return -1
+  return Math.max(0, Math.min(count - 1, index + by))
+}
