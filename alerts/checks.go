@@ -1,8 +1,6 @@
 package alerts
 
 import (
-	"errors"
-
 	"topout/checklist"
 	"topout/site"
 )
@@ -102,23 +100,3 @@ func (l *loop) checkDone(c *site.Check, day site.Day) error {
 	}
 	return l.settle(i, "alerts.move.check_done", nil)
 }
-
-// forget closes what is open about a device that is no longer in use.
-func (l *loop) forget(d site.Device) error {
-	var errs []error
-	for _, kind := range []site.IssueKind{site.KindSilence, site.KindReading} {
-		open, err := l.tx.OpenIssues(d.Project, kind)
-		if err != nil {
-			return err
-		}
-		for _, i := range open {
-			if i.Device == d.ID {
-				errs = append(errs, l.settle(i, "alerts.move.device_revoked", nil))
-			}
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// DeviceRevoked closes what is open about a device that is no longer in use.
-func (b *Batch) DeviceRevoked(d site.Device) error { return b.loop.forget(d) }

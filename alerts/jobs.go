@@ -101,6 +101,16 @@ func (j *Jobs) Names() []string {
 	return names
 }
 
+// Schedule is when a job runs, as cron's five fields in each project's zone.
+func (j *Jobs) Schedule(name string) string {
+	for _, s := range schedules {
+		if s.name == name {
+			return s.spec
+		}
+	}
+	return ""
+}
+
 // Run runs a job now, for all projects, and notes the run.
 func (j *Jobs) Run(ctx context.Context, name string) error {
 	if !slices.Contains(j.Names(), name) {

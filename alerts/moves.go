@@ -221,6 +221,15 @@ func (n NewIssue) validate(tx Tx) error {
 			return unknown(err, "alerts.unknown_task", "task", n.Task)
 		}
 	}
+	if n.Building != "" {
+		plan, err := tx.Plan(n.Project)
+		if err == nil && !slices.ContainsFunc(plan.Buildings, func(b site.Building) bool { return b.ID == n.Building }) {
+			err = site.Errorf(site.NotFound, "alerts.unknown_building", "building")
+		}
+		if err != nil {
+			return unknown(err, "alerts.unknown_building", "building", n.Building)
+		}
+	}
 	if n.Device != "" {
 		d, err := tx.Device(n.Device)
 		if err == nil && d.Project != n.Project {

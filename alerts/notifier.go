@@ -157,6 +157,9 @@ func (n *Notifier) Register(ctx context.Context) error {
 	return n.queue.Update(ctx, func(tx QueueTx) error { return tx.SetSetting(settingChannels, strings.Join(on, " ")) })
 }
 
+// On reports whether a channel is set up.
+func (n *Notifier) On(channel string) bool { return n.senders[channel] != nil }
+
 // Wake makes the Notifier look at the queue now.
 func (n *Notifier) Wake() {
 	select {

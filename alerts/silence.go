@@ -2,6 +2,7 @@ package alerts
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"topout/site"
@@ -32,8 +33,9 @@ func (j *Jobs) silence(ctx context.Context, r run, p site.Project) error {
 			i, isOpen := known[d.ID]
 			since, silent := j.silentSince(r, d)
 			switch {
+			case !d.RevokedAt.IsZero() && isOpen:
+				err = l.settle(i, "alerts.move.device_revoked", nil)
 			case !d.RevokedAt.IsZero():
-				err = l.forget(d)
 			case isOpen && !silent && d.LastSeen.After(i.OpenedAt):
 				err = l.settle(i, "alerts.move.heard_again", map[string]string{"device": deviceName(d)})
 			case !isOpen && silent:
@@ -43,8 +45,43 @@ func (j *Jobs) silence(ctx context.Context, r run, p site.Project) error {
 				return err
 			}
 		}
-		return nil
+		return l.sweep(p.ID, devices)
 	})
+}
+
+// sweep closes reading issues that no reading can end any more: the device is
+// revoked, or its rule is gone.
+func (l *loop) sweep(project string, devices []site.Device) error {
+	open, err := l.tx.OpenIssues(project, site.KindReading)
+	if err != nil || len(open) == 0 {
+		return err
+	}
+	rules, err := l.Rules(l.tx, project)
+	if err != nil {
+		return err
+	}
+	for _, i := range open {
+		metric, title := i.Params["metric"], ""
+		at := slices.IndexFunc(devices, func(d site.Device) bool { return d.ID == i.Device })
+		switch {
+		case at < 0 || !devices[at].RevokedAt.IsZero():
+			title = "alerts.move.device_revoked"
+		case !slices.ContainsFunc(rules, func(r Rule) bool {
+			return r.Kind == devices[at].Kind && r.Metric == metric && len(r.Levels) > 0
+		}):
+			title = "alerts.move.rule_gone"
+		default:
+			continue
+		}
+		// The memory goes too, so that a new rule starts afresh.
+		if err := l.tx.SaveRuleState(site.RuleState{Device: i.Device, Metric: metric}); err != nil {
+			return err
+		}
+		if err := l.settle(i, title, nil); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // silentSince tells whether a device is silent, and since when. While Topout

@@ -18,6 +18,7 @@ type Tx interface {
 
 type siteTx interface {
 	Project(id string) (site.Project, error)
+	Plan(project string) (site.Plan, error)
 	Task(project, task string) (site.Task, error)
 	Device(id string) (site.Device, error)
 	Devices(project string) ([]site.Device, error)
@@ -27,7 +28,6 @@ type ruleTx interface {
 	RuleState(device, metric string) (site.RuleState, bool, error)
 	SaveRuleState(s site.RuleState) error
 	RuleOverrides(project string) (map[string][]byte, error)
-	SaveRuleOverride(project, key string, rule []byte) error
 }
 
 type issueTx interface {
@@ -53,7 +53,6 @@ type tellTx interface {
 type JobTx interface {
 	Tx
 	Projects() ([]site.Project, error)
-	Plan(project string) (site.Plan, error)
 	CurrentBaseline(project string) (site.Baseline, error)
 	ProgressOf(project string, until time.Time) ([]site.Progress, error)
 	CheckSince(project, form string, from, to time.Time) (bool, error)
