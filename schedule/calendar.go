@@ -72,6 +72,7 @@ type Calendar struct {
 	kind  []uint8  // per day of the table, index in kinds
 	week  [7]uint8 // the plain week, by time.Weekday
 	cum   []int32  // working minutes before each day of the table; one more at the end
+	full  []int32  // working days before each day of the table; one more at the end
 	hint  []int32  // per 480 working minutes, the day of the table in which they begin
 
 	weekWork    int64
@@ -158,8 +159,11 @@ func (c *Calendar) set(from, to site.Day, kind uint8, name string) {
 // sum makes the tables that turn days into offsets and back.
 func (c *Calendar) sum() {
 	c.cum = make([]int32, len(c.kind)+1)
+	c.full = make([]int32, len(c.kind)+1)
 	for i, k := range c.kind {
-		c.cum[i+1] = c.cum[i] + c.kinds[k].total()
+		work := c.kinds[k].total()
+		c.cum[i+1] = c.cum[i] + work
+		c.full[i+1] = c.full[i] + min(work, 1)
 	}
 	total := c.cum[len(c.kind)]
 	c.hint = make([]int32, total/int32(site.WorkDay)+1)
@@ -305,6 +309,13 @@ func (c *Calendar) Between(from, to site.Day) int {
 
 // Count is the number of working days from first to last, both included.
 func (c *Calendar) Count(first, last site.Day) int {
+	if last < first {
+		return 0
+	}
+	end := c.first + site.Day(len(c.kind))
+	if first >= c.first && last < end {
+		return int(c.full[last+1-c.first] - c.full[first-c.first])
+	}
 	n := 0
 	for d := first; d <= last; d++ {
 		if c.Working(d) {

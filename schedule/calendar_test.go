@@ -21,8 +21,8 @@ func day(s string) site.Day {
 func TestChineseDays(t *testing.T) {
 	c := mustCalendar(t, site.CalendarSpec{Holidays: "CN"})
 	for s, want := range map[string]bool{
-		"2026-09-26": false, // Mid-Autumn, a Saturday
-		"2026-09-20": true,  // Sunday, made up
+		"2026-09-26": false,                      // Mid-Autumn, a Saturday
+		"2026-09-20": true,                       // Sunday, made up
 		"2026-10-01": false, "2026-10-07": false, // National Day
 		"2026-10-08": true,
 		"2026-10-10": true,                       // Saturday, made up; worked anyway

@@ -17,7 +17,7 @@ type Input struct {
 	Seed     uint64          // of the Monte Carlo
 	Runs     int             // of the Monte Carlo; 0: 1,000
 	// StaleAfter is the number of working days without a report after which a
-	// task in progress gets StaleDays; 0: 3.
+	// task in progress is stale; 0: 3. StaleDays then counts all days, as people do.
 	StaleAfter int
 }
 
@@ -71,7 +71,7 @@ type TaskOutlook struct {
 	TotalFloat                      float64   // working days; 0 for a finished task
 	Critical                        bool      // unfinished and without float
 	LastReport                      time.Time // zero: never
-	StaleDays                       int       // working days without a report, for a task in progress; 0: fresh
+	StaleDays                       int       // days without a report, for a task in progress; 0: fresh (see Input.StaleAfter)
 	Pace                            Pace
 	SPI, SPIT                       float64 // of this task alone; 0 before it should have begun
 	Cause                           []Cause // empty when it is not late
