@@ -64,10 +64,10 @@ type checkBody struct {
 	Checklist string      `json:"checklist" pattern:"^[A-Za-z0-9_-]{1,64}$" doc:"id of the form"`
 	T         sourceTime  `json:"t"`
 	Building  taskID      `json:"building,omitempty"`
-	Items     []checkItem `json:"items" nullable:"false" minItems:"1" maxItems:"500"`
+	Items     []itemBody `json:"items" nullable:"false" minItems:"1" maxItems:"500"`
 }
 
-type checkItem struct {
+type itemBody struct {
 	Code   string           `json:"code" minLength:"1" maxLength:"64" pattern:"^[^\\x00]*$"`
 	Result site.CheckResult `json:"result" enum:"pass,fail,na"`
 	Deduct *float64         `json:"deduct,omitempty" nullable:"true" minimum:"0" doc:"marks taken off"`

@@ -104,15 +104,16 @@ type logTx interface {
 // error, the message is safe on disk.
 type Inbox interface {
 	Accept(ctx context.Context, m site.Message) (Receipt, error)
-	// Retake takes a refused message after all, by its id; the receipt says
-	// whether it was refused again.
-	Retake(ctx context.Context, refused string) (Receipt, error)
+	// Retake takes a refused message after all; the receipt says whether it was
+	// refused again.
+	Retake(ctx context.Context, r site.Refused) (Receipt, error)
 }
 
 // Receipt says what was already done with a message when Accept returned.
 type Receipt struct {
 	Records bool        // the records are written
 	Series  bool        // the series is written
+	Repeat  bool        // its id was known: the first report stands
 	Refused *site.Error // applying refused it, with the reason
 }
 

@@ -49,7 +49,7 @@ func (s *Server) outside(engine *gin.Engine, o Options) error {
 		c.Header("Cache-Control", "no-store")
 		c.JSON(status, ready)
 	})
-	scrape := promhttp.HandlerFor(o.Registry, promhttp.HandlerOpts{Registry: o.Registry})
+	scrape := promhttp.HandlerFor(o.Registry, promhttp.HandlerOpts{})
 	route("/metrics", func(c *gin.Context) { scrape.ServeHTTP(c.Writer, c.Request) })
 
 	app, err := newWebApp(o.Web)

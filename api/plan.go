@@ -25,13 +25,13 @@ func (s *Server) addPlan() {
 
 // planBody is a plan, as it is read and written.
 type planBody struct {
-	Revision  int             `json:"revision,omitempty" readOnly:"true" minimum:"0"`
-	Start     site.Day        `json:"start,omitempty" doc:"first day of the project; null: the earliest start given"`
-	Delivery  taskID          `json:"delivery,omitempty" doc:"id of the milestone that is the hand-over; empty: the last milestone"`
+	Revision  int             `json:"revision" required:"false" minimum:"0" doc:"made by the server, not read"`
+	Start     site.Day        `json:"start" required:"false" doc:"first day of the project; null: the earliest start given"`
+	Delivery  taskID          `json:"delivery" required:"false" doc:"id of the milestone that is the hand-over; empty: the last milestone"`
 	Buildings []buildingBody  `json:"buildings" required:"false" nullable:"false" maxItems:"10000"`
 	Tasks     []taskBody      `json:"tasks" nullable:"false" minItems:"1" maxItems:"100000"`
 	Links     []linkBody      `json:"links" required:"false" nullable:"false" maxItems:"500000"`
-	Baselines []baselineShort `json:"baselines,omitempty" readOnly:"true"`
+	Baselines []baselineShort `json:"baselines" required:"false" doc:"not read"`
 }
 
 type buildingBody struct {
@@ -41,24 +41,24 @@ type buildingBody struct {
 
 type taskBody struct {
 	ID        taskID   `json:"id" minLength:"1" doc:"the planner's own"`
-	Name      line     `json:"name,omitempty"`
-	Building  taskID   `json:"building,omitempty"`
-	Code      line     `json:"code,omitempty" doc:"GB 50300 code of its division"`
-	Trade     line     `json:"trade,omitempty"`
-	Start     site.Day `json:"start,omitempty"`
-	Finish    site.Day `json:"finish,omitempty"`
-	Duration  *float64 `json:"duration_days,omitempty" nullable:"true" minimum:"0" maximum:"36500" doc:"working days; 0 is a milestone; absent: by start and finish"`
-	Weight    float64  `json:"weight,omitempty" minimum:"0" maximum:"1e12" doc:"share of the whole by value; 0: by duration"`
-	Milestone bool     `json:"milestone,omitempty"`
-	Quantity  float64  `json:"quantity,omitempty" minimum:"0" maximum:"1e12"`
-	Unit      line     `json:"unit,omitempty"`
+	Name      line     `json:"name" required:"false"`
+	Building  taskID   `json:"building" required:"false"`
+	Code      line     `json:"code" required:"false" doc:"GB 50300 code of its division"`
+	Trade     line     `json:"trade" required:"false"`
+	Start     site.Day `json:"start" required:"false"`
+	Finish    site.Day `json:"finish" required:"false"`
+	Duration  *float64 `json:"duration_days" required:"false" nullable:"true" minimum:"0" maximum:"36500" doc:"working days; 0 is a milestone; absent: by start and finish"`
+	Weight    float64  `json:"weight" required:"false" minimum:"0" maximum:"1e12" doc:"share of the whole by value; 0: by duration"`
+	Milestone bool     `json:"milestone" required:"false"`
+	Quantity  float64  `json:"quantity" required:"false" minimum:"0" maximum:"1e12"`
+	Unit      line     `json:"unit" required:"false"`
 }
 
 type linkBody struct {
 	Pred taskID        `json:"pred" minLength:"1"`
 	Succ taskID        `json:"succ" minLength:"1"`
-	Type site.LinkType `json:"type,omitempty" enum:"FS,SS,FF,SF" default:"FS"`
-	Lag  float64       `json:"lag_days,omitempty" minimum:"-36500" maximum:"36500" doc:"working days of the successor's calendar"`
+	Type site.LinkType `json:"type" required:"false" enum:"FS,SS,FF,SF" default:"FS"`
+	Lag  float64       `json:"lag_days" required:"false" minimum:"-36500" maximum:"36500" doc:"working days of the successor's calendar"`
 }
 
 type baselineShort struct {

@@ -88,7 +88,7 @@ func (s *Server) takeRefused(ctx context.Context, _ *caller, in *struct {
 	if kept.Payload == nil {
 		return nil, site.Errorf(site.Invalid, "api.no_payload", "id")
 	}
-	receipt, err := s.inbox.Retake(ctx, in.ID)
+	receipt, err := s.inbox.Retake(ctx, kept)
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +129,7 @@ func (s *Server) takeAllOf(ctx context.Context, c *caller, device string) int {
 		if r.Project != c.project.ID || r.Payload == nil {
 			continue
 		}
-		receipt, failed := s.inbox.Retake(ctx, r.ID)
+		receipt, failed := s.inbox.Retake(ctx, r)
 		if failed != nil {
 			err = failed
 			break

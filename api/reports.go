@@ -11,7 +11,8 @@ import (
 )
 
 // accept sends a report through the inbox, as a message on its topic, and tells
-// the status of the answer: 201 applied, 202 safe and applied later.
+// the status of the answer: 201 applied, 202 safe and applied later, 200 when its
+// id was known.
 func (s *Server) accept(ctx context.Context, m site.Message) (int, error) {
 	m.Door, m.Arrived = site.DoorAPI, s.now()
 	receipt, err := s.inbox.Accept(ctx, m)
@@ -24,6 +25,9 @@ func (s *Server) accept(ctx context.Context, m site.Message) (int, error) {
 			refused.Kind = site.Invalid
 		}
 		return 0, &refused
+	}
+	if receipt.Repeat {
+		return http.StatusOK, nil
 	}
 	if receipt.Records && receipt.Series {
 		return http.StatusCreated, nil
