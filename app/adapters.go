@@ -7,6 +7,7 @@ import (
 	"topout/api"
 	"topout/api/auth"
 	"topout/ingest"
+	"topout/internal/text"
 	"topout/series"
 	"topout/site"
 	"topout/store"
@@ -121,4 +122,95 @@ func (q queue) View(ctx context.Context, fn func(alerts.QueueTx) error) error {
 
 func (q queue) Update(ctx context.Context, fn func(alerts.QueueTx) error) error {
 	return q.Store.Update(ctx, func(tx *store.Tx) error { return fn(tx) })
+}
+
+// Retake takes a refused message after all.
+func (i inbox) Retake(ctx context.Context, refused site.Refused) (api.Receipt, error) {
+	r, err := i.Ingest.Retake(ctx, refused)
+	return api.Receipt{Records: r.Records, Series: r.Series, Refused: r.Refused}, err
+}
+
+// issues is the loop of issues for the API.
+type issues struct {
+	engine *alerts.Engine
+	texts  *text.Catalogue
+}
+
+func (i issues) Open(tx api.Tx, by site.Person, n site.Issue, first site.Move) (site.Issue, error) {
+	return i.engine.OpenByPerson(tx.(*store.Tx), by, alerts.NewIssue{
+		Project: n.Project, Title: n.Text, Kind: n.Kind, Severity: n.Severity, Task: n.Task, Building: n.Building, Device: n.Device, Reason: n.Reason,
+		StopWork: n.StopWork, Note: first.Note, Photos: first.Photos, Assignee: n.Assignee, Due: n.Due,
+	})
+}
+
+func (i issues) Move(tx api.Tx, by site.Person, project, id string, m site.Move) (site.Issue, error) {
+	return i.engine.Move(tx.(*store.Tx), by, project, id, m)
+}
+
+func (i issues) Title(lang text.Lang, x site.Issue) string  { return alerts.Title(i.texts, lang, x) }
+func (i issues) Detail(lang text.Lang, x site.Issue) string { return alerts.Detail(i.texts, lang, x) }
+func (i issues) Note(lang text.Lang, m site.Move) string    { return alerts.MoveNote(i.texts, lang, m) }
+
+// ruleset is the limits for the API.
+type ruleset struct {
+	engine *alerts.Engine
+	*alerts.Rulebook
+}
+
+func (r ruleset) Rules(tx api.Tx, project string) ([]api.Rule, error) {
+	rules, err := r.engine.Rules(tx.(*store.Tx), project)
+	out := make([]api.Rule, len(rules))
+	for i, x := range rules {
+		out[i] = apiRule(x)
+	}
+	return out, err
+}
+
+// Parse reads a project's own rule.
+func (r ruleset) Parse(kind, metric string, raw []byte) (api.Rule, error) {
+	rule, err := r.Rulebook.Parse(kind, metric, raw)
+	return apiRule(rule), err
+}
+
+func apiRule(r alerts.Rule) api.Rule {
+	out := api.Rule{
+		Kind: r.Kind, Metric: r.Metric, Unit: r.Unit, Of: r.Of, Minus: r.Minus, Abs: r.Abs, Op: r.Op, Levels: apiLevels(r.Levels), Hysteresis: r.Hysteresis,
+		Hold: r.HoldSeconds, Source: r.Source, SourceEn: r.SourceEn, Basis: string(r.Basis), Default: r.Default,
+	}
+	if r.Night != nil {
+		out.Night = &api.Night{From: r.Night.From, To: r.Night.To, Levels: apiLevels(r.Night.Levels)}
+	}
+	return out
+}
+
+func apiLevels(levels []alerts.Level) []api.Level {
+	out := make([]api.Level, len(levels))
+	for i, l := range levels {
+		out[i] = api.Level{Severity: l.Severity, Limit: l.Limit}
+	}
+	return out
+}
+
+// notices are the ways out, for the API.
+type notices struct {
+	notifier *alerts.Notifier
+	store    *store.Store
+}
+
+func (n notices) Test(ctx context.Context, to site.Person) ([]api.ChannelTest, error) {
+	var out []api.ChannelTest
+	for _, r := range n.notifier.Test(ctx, to) {
+		out = append(out, api.ChannelTest{Channel: r.Channel, Err: r.Error})
+	}
+	return out, nil
+}
+
+func (n notices) Status(ctx context.Context) (s api.NoticeStatus, err error) {
+	err = n.store.View(ctx, func(tx *store.Tx) error { s.Pending, err = tx.PendingNotices(); return err })
+	for _, c := range n.notifier.Status() {
+		if c.Error != nil {
+			s.Failures = append(s.Failures, api.NoticeFailure{Channel: c.Channel, At: c.ErrorAt, Error: c.Error.Code})
+		}
+	}
+	return s, err
 }

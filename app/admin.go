@@ -36,7 +36,7 @@ func openStore(ctx context.Context, s Settings) (*store.Store, error) {
 	if err := makeFolder(s.Data); err != nil {
 		return nil, err
 	}
-	return store.Open(ctx, store.Options{Path: filepath.Join(s.Data, "topout.db")})
+	return store.Open(ctx, store.Options{Path: filepath.Join(s.Data, recordsFile)})
 }
 
 // Close gives the records back.
