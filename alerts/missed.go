@@ -31,7 +31,8 @@ func (j *Jobs) checksMissed(ctx context.Context, r run, p site.Project) error {
 		today := site.DayOf(r.at, loc)
 		for day := today - missedReach; day <= today; day++ {
 			due := dueAt(p, day)
-			if due.After(r.at) || !due.After(p.CreatedAt) || !cal.Working(day) || day != today && !due.After(r.since) {
+			looked := day != today && (r.since.IsZero() || !due.After(r.since))
+			if looked || due.After(r.at) || !due.After(p.CreatedAt) || !cal.Working(day) {
 				continue
 			}
 			for _, form := range p.DailyChecks {
