@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/url"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -30,8 +29,8 @@ func TestNothingAcknowledgedIsLost(t *testing.T) {
 	})
 	t.Run("Mosquitto", func(t *testing.T) {
 		broker := testserver.Mosquitto(t, testserver.Options{})
-		p := testenv.Start(t, testenv.Options{Env: []string{"TOPOUT_MQTT_LISTEN=", "TOPOUT_MQTT_URL=mqtt://" + strings.TrimPrefix(broker.URL, "tcp://")}})
-		crash(t, p, broker.URL)
+		p := testenv.Start(t, testenv.Options{Env: []string{"TOPOUT_MQTT_LISTEN=", "TOPOUT_MQTT_URL=" + broker.URL}})
+		crash(t, p, "tcp://"+broker.Addr)
 	})
 }
 
