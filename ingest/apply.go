@@ -53,32 +53,22 @@ func (a *applier) apply(e *entry) (v verdict, err error) {
 			err = fmt.Errorf("panic while applying: %v", r)
 		}
 	}()
-	device := ""
-	if e.away != nil {
+	var addr address
+	addr, v.fault = a.dir.parse(e.Topic)
+	if v.kind = addr.kind; v.kind == "" {
 		v.kind = kindOther
-		v.fault = site.Errorf(site.Forbidden, e.away.code, "")
-		v.fault.Params = e.away.params
-		device = e.away.device
-		if addr, _ := parseTopic(e.Topic); addr.kind != "" {
-			v.kind = addr.kind
-		}
-	} else {
-		var addr address
-		if addr, v.fault = a.dir.parse(e.Topic); v.fault == nil {
-			v.kind = addr.kind
-			err = a.take(e, addr, &v)
-		} else if v.kind = addr.kind; v.kind == "" {
-			v.kind = kindOther
-		}
-		if addr.kind == kindReadings || addr.kind == kindStatus {
-			device = addr.name
-		}
+	}
+	switch {
+	case e.away != nil:
+		v.fault = &site.Error{Kind: site.Forbidden, Code: e.away.code, Params: e.away.params}
+	case v.fault == nil:
+		err = a.take(e, addr, &v)
 	}
 	if err != nil {
 		return v, err
 	}
 	if v.fault != nil && e.retake == "" {
-		return v, a.refuse(e, device, v.fault)
+		return v, a.refuse(e, v.fault)
 	}
 	if v.fault == nil && e.retake != "" {
 		err = a.tx.MarkTaken(e.retake, a.now())
@@ -87,11 +77,17 @@ func (a *applier) apply(e *entry) (v verdict, err error) {
 }
 
 // refuse keeps a message with the reason.
-func (a *applier) refuse(e *entry, device string, fault *site.Error) error {
+func (a *applier) refuse(e *entry, fault *site.Error) error {
 	addr, _ := parseTopic(e.Topic)
 	r := site.Refused{
-		T: e.Arrived, Door: e.Door, Project: addr.project, Device: device,
+		T: e.Arrived, Door: e.Door, Project: addr.project,
 		Topic: e.Topic, Code: fault.Code, Params: fault.Params, Payload: e.Payload,
+	}
+	switch {
+	case e.away != nil:
+		r.Device = e.away.device
+	case addr.kind == kindReadings || addr.kind == kindStatus:
+		r.Device = addr.name
 	}
 	if len(r.Topic) > maxTopic {
 		r.Topic = clip(r.Topic)
@@ -147,7 +143,7 @@ func (d *directory) sender(tx Tx, e *entry, addr address) (site.Device, *site.Er
 		return device, site.Errorf(site.NotFound, "ingest.unknown_device", "", "device", addr.name), nil
 	case device.Project != addr.project:
 		return device, site.Errorf(site.Forbidden, "ingest.foreign_project", "", "device", addr.name, "project", addr.project), nil
-	case !device.RevokedAt.IsZero() && !e.Arrived.Before(device.RevokedAt):
+	case !device.RevokedAt.IsZero() && e.Arrived.Truncate(time.Millisecond).After(device.RevokedAt): // records keep milliseconds
 		return device, site.Errorf(site.Forbidden, "ingest.revoked_device", "", "device", addr.name), nil
 	}
 	return device, nil, nil

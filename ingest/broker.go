@@ -37,8 +37,9 @@ type broker struct {
 	ended  chan struct{}
 
 	mu     sync.Mutex
-	client mqtt.Client // the one that is connected, nil while none is
-	held   chan struct{}
+	client mqtt.Client   // the one that is connected, nil while none is
+	end    func(error)   // ends the connection that there is
+	held   chan struct{} // closed when the door may open again, nil when it may be open
 }
 
 func newBroker(i *Ingest, u *url.URL, id string) *broker {
@@ -68,8 +69,8 @@ func (b *broker) hold(full bool) {
 	switch {
 	case full && b.held == nil:
 		b.held = make(chan struct{})
-		if b.client != nil {
-			go b.client.Disconnect(0)
+		if b.end != nil {
+			b.end(errHeld)
 		}
 	case !full && b.held != nil:
 		close(b.held)
@@ -77,15 +78,28 @@ func (b *broker) hold(full bool) {
 	}
 }
 
+var errHeld = errors.New("the disk is full")
+
+// holding is not nil while the door is kept shut.
+func (b *broker) holding() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.held
+}
+
+func (b *broker) set(client mqtt.Client, end func(error)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.client, b.end = client, end
+}
+
 // run connects until ctx ends.
 func (b *broker) run(ctx context.Context) {
 	defer close(b.ended)
 	wait := 200 * time.Millisecond
+	told := false
 	for ctx.Err() == nil {
-		b.mu.Lock()
-		held := b.held
-		b.mu.Unlock()
-		if held != nil {
+		if held := b.holding(); held != nil {
 			select {
 			case <-held:
 			case <-ctx.Done():
@@ -97,7 +111,8 @@ func (b *broker) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if b.health.ill(err) {
+		if b.health.ill(err) || !told {
+			told = true
 			b.ingest.opts.Log.Warn("no connection to the MQTT broker", "broker", b.url.Host, "err", err)
 		}
 		if time.Since(began) > time.Minute {
@@ -121,6 +136,11 @@ func (b *broker) connection(ctx context.Context) error {
 	defer hangUp()
 	c := &brokerConn{broker: b, fail: end, news: make(chan struct{}, 1)}
 	go c.acknowledge(conn)
+	b.set(nil, end)
+	defer b.set(nil, nil)
+	if b.holding() != nil {
+		return errHeld
+	}
 	client := mqtt.NewClient(b.clientOptions(end, func(_ mqtt.Client, m mqtt.Message) { c.take(conn, m) }))
 	token := client.Connect()
 	defer client.Disconnect(250)
@@ -140,18 +160,7 @@ func (b *broker) connection(ctx context.Context) error {
 			}
 		}
 	}
-	b.mu.Lock()
-	b.client = client
-	held := b.held
-	b.mu.Unlock()
-	defer func() {
-		b.mu.Lock()
-		b.client = nil
-		b.mu.Unlock()
-	}()
-	if held != nil {
-		return errors.New("the disk is full")
-	}
+	b.set(client, end)
 	b.health.well()
 	b.ingest.opts.Log.Info("connected to the MQTT broker", "broker", b.url.Host, "client_id", b.id)
 	select {

@@ -113,7 +113,7 @@ func (h *history) try(ctx context.Context, batch []work) error {
 			for n := range batch[i].entries {
 				e := &batch[i].entries[n]
 				var err error
-				if points, err = h.points(tx, e, points); err != nil {
+				if points, err = h.safely(tx, e, points); err != nil {
 					return err
 				}
 				for len(origins) < len(points) {
@@ -152,12 +152,7 @@ func (h *history) refuse(ctx context.Context, refused []PointError, origins []*e
 			if fault == nil {
 				fault = site.Errorf(site.Invalid, "ingest.series_refused", "")
 			}
-			addr, _ := parseTopic(e.Topic)
-			device := ""
-			if addr.kind == kindReadings {
-				device = addr.name
-			}
-			if err := a.refuse(e, device, fault); err != nil {
+			if err := a.refuse(e, fault); err != nil {
 				return err
 			}
 		}
@@ -176,6 +171,18 @@ func (w *work) reports() bool {
 		}
 	}
 	return false
+}
+
+// safely is points, but that a panic leaves a message out instead of ending the
+// process again and again.
+func (h *history) safely(tx Tx, e *entry, points []site.Point) (out []site.Point, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			h.log.Error("a message has no points: panic", "topic", clip(e.Topic), "panic", r)
+			out, err = points, nil
+		}
+	}()
+	return h.points(tx, e, points)
 }
 
 // points adds the points of a message; one that the records cursor refuses has none.

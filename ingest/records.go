@@ -181,7 +181,7 @@ func (r *records) alone(ctx context.Context, s step) error {
 			_, err := tx.Cursor(s.source.key) // is it writable at all?
 			return err
 		}
-		return newApplier(tx, r.dir, r.opts).refuse(e, "", fault)
+		return newApplier(tx, r.dir, r.opts).refuse(e, fault)
 	})
 	if refused != nil {
 		return errors.Join(err, refused)
