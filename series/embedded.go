@@ -35,6 +35,7 @@ type EmbeddedOptions struct {
 // one table, as floats, a bool as 0 or 1; their texts are not kept here, the
 // records have them.
 type Embedded struct {
+	path  string
 	write *sql.DB // one connection
 	read  *sql.DB
 
@@ -103,7 +104,7 @@ func OpenEmbedded(ctx context.Context, path string, opts EmbeddedOptions) (*Embe
 	}
 	read.SetMaxOpenConns(opts.Readers)
 	read.SetMaxIdleConns(opts.Readers)
-	return &Embedded{write: write, read: read, ids: map[string]int64{}}, nil
+	return &Embedded{path: path, write: write, read: read, ids: map[string]int64{}}, nil
 }
 
 // dsn names the file with its pragmas: set by Exec they would reach one
@@ -128,25 +129,35 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	if !atLeast(library, 3, 51, 3) {
 		return fmt.Errorf("SQLite %s loses data when its log is reset: 3.51.3 or newer is needed", library)
 	}
+	// A file that is set up is opened without a lock: the other process may write.
+	if version, err := versionOf(ctx, db); err != nil || version != 0 {
+		return err
+	}
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("open the series file: %w", err)
 	}
 	defer tx.Rollback()
-	var version int
-	if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
-		return fmt.Errorf("open the series file: %w", err)
-	}
-	switch {
-	case version > schemaVersion:
-		return site.Errorf(site.Conflict, "series.newer_file", "", "version", strconv.Itoa(version))
-	case version == schemaVersion:
-		return nil
+	if version, err := versionOf(ctx, tx); err != nil || version != 0 {
+		return err
 	}
 	if _, err := tx.ExecContext(ctx, schema); err != nil {
 		return fmt.Errorf("set up the series file: %w", err)
 	}
 	return tx.Commit()
+}
+
+// versionOf is the version of the file's schema, 0 for a new file; one that this
+// program does not know is an error.
+func versionOf(ctx context.Context, db querier) (int, error) {
+	var version int
+	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+		return 0, fmt.Errorf("open the series file: %w", err)
+	}
+	if version > schemaVersion {
+		return 0, site.Errorf(site.Conflict, "series.newer_file", "", "version", strconv.Itoa(version))
+	}
+	return version, nil
 }
 
 func atLeast(version string, want ...int) bool {
@@ -180,10 +191,14 @@ func (e *Embedded) Close() error { return errors.Join(e.read.Close(), e.write.Cl
 // Backup writes a consistent copy of the file to path, which must not be there,
 // while others read and write.
 func (e *Embedded) Backup(ctx context.Context, path string) error {
-	if _, err := e.read.ExecContext(ctx, "VACUUM INTO ?", path); err != nil {
+	db, err := sql.Open("sqlite", dsn(e.path, url.Values{}))
+	if err != nil {
 		return fmt.Errorf("copy the series file: %w", err)
 	}
-	return nil
+	if _, err := db.ExecContext(ctx, "VACUUM INTO $1", path); err != nil {
+		return fmt.Errorf("copy the series file: %w", errors.Join(err, db.Close()))
+	}
+	return db.Close()
 }
 
 // broken is what people are told when SQLite fails, as on a full disk.

@@ -97,6 +97,10 @@ func (n *naming) close() {
 func (n *naming) keep() {
 	n.store.mu.Lock()
 	defer n.store.mu.Unlock()
+	const most = 100_000 // far more than a site has
+	if len(n.store.ids) > most {
+		clear(n.store.ids)
+	}
 	for name, id := range n.fresh {
 		n.store.ids[name] = id
 	}

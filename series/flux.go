@@ -73,9 +73,9 @@ func (f flux) windows(q site.SeriesQuery, s span) string {
 	return f.summarise(f.readings(q, s), int64(q.Every), `"_time", "_value"`)
 }
 
-// hours summarises all readings of a time range by the hour.
-func (f flux) hours(s span) string {
-	return f.summarise(f.from(s, Reading), hour, `"_time", "_value", "_field", "project", "device"`)
+// hours summarises a metric of all devices by the hour.
+func (f flux) hours(metric string, s span) string {
+	return f.summarise(f.from(s, Reading, "_field", metric), hour, `"_time", "_value", "_field", "project", "device"`)
 }
 
 // summarise makes each summary a result of its own name. Each reads for itself:
@@ -107,5 +107,5 @@ func (f flux) rolledKeys(s span) string {
 
 // first finds the oldest reading of each series.
 func (f flux) first(s span) string {
-	return f.from(s, Reading) + ` |> first() |> keep(columns: ["_time", "_field", "project", "device"])`
+	return f.from(s, Reading) + ` |> first() |> keep(columns: ["_time", "_value", "_field", "project", "device"])`
 }

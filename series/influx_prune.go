@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -35,41 +36,40 @@ func (s *Influx) Prune(ctx context.Context, before time.Time) error {
 	if err != nil || old.empty() {
 		return err
 	}
-	rest := old
-	for {
-		first, err := s.first(ctx, f, rest)
+	for rest := old; !rest.empty(); {
+		oldest, metrics, err := s.oldest(ctx, f, rest)
 		if err != nil {
 			return err
 		}
-		if first < 0 {
+		if len(metrics) == 0 {
 			break
 		}
 		const day = 24 * hour
-		start := first - first%day
+		start := oldest - oldest%day
 		rest.from = min(start+day, old.to)
-		if err := s.rollUp(ctx, f, span{start, rest.from}); err != nil {
+		if err := s.rollUp(ctx, f, metrics, span{start, rest.from}); err != nil {
 			return err
-		}
-		if rest.empty() {
-			break
 		}
 	}
 	return s.deleteReadings(ctx, f, old)
 }
 
-// first is the time of the oldest reading, -1 when there is none.
-func (s *Influx) first(ctx context.Context, f flux, in span) (int64, error) {
-	first := int64(-1)
+// oldest is the time of the oldest reading and the metrics there are. What is no
+// number was stored by others, has no roll-up, and would stop those of the rest.
+func (s *Influx) oldest(ctx context.Context, f flux, in span) (int64, []string, error) {
+	oldest := in.to
+	metrics := map[string]bool{}
 	err := s.rows(ctx, f.first(in), func(r row) {
-		if t := r.Time().UnixNano(); first < 0 || t < first {
-			first = t
+		if _, ok := r.num(); ok {
+			oldest = min(oldest, r.Time().UnixNano())
+			metrics[r.Field()] = true
 		}
 	})
-	return first, err
+	return oldest, slices.Sorted(maps.Keys(metrics)), err
 }
 
 // rollUp writes the roll-ups of a time that has none yet.
-func (s *Influx) rollUp(ctx context.Context, f flux, in span) error {
+func (s *Influx) rollUp(ctx context.Context, f flux, metrics []string, in span) error {
 	known := map[hourKey]bool{}
 	err := s.rows(ctx, f.rolledKeys(in), func(r row) {
 		known[hourKey{r.str("project"), r.str("device"), r.str("metric"), r.Time().UnixNano()}] = true
@@ -78,20 +78,22 @@ func (s *Influx) rollUp(ctx context.Context, f flux, in span) error {
 		return err
 	}
 	fresh := map[hourKey]*summary{}
-	err = s.rows(ctx, f.hours(in), func(r row) {
-		t := r.Time().UnixNano()
-		key := hourKey{r.str("project"), r.str("device"), r.Field(), t - t%hour}
-		v, ok := r.num()
-		if !ok || known[key] {
-			return
+	for _, metric := range metrics {
+		err := s.rows(ctx, f.hours(metric, in), func(r row) {
+			t := r.Time().UnixNano()
+			key := hourKey{r.str("project"), r.str("device"), metric, t - t%hour}
+			v, ok := r.num()
+			if !ok || known[key] {
+				return
+			}
+			if fresh[key] == nil {
+				fresh[key] = &summary{}
+			}
+			fresh[key].put(r.Result(), v)
+		})
+		if err != nil {
+			return err
 		}
-		if fresh[key] == nil {
-			fresh[key] = &summary{}
-		}
-		fresh[key].put(r.Result(), v)
-	})
-	if err != nil {
-		return err
 	}
 	points := make([]site.Point, 0, len(fresh))
 	for key, one := range fresh {

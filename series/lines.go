@@ -29,8 +29,8 @@ func (l lines) part(i, j int) lines {
 
 // encode writes points as lines; those that no store can hold are refused.
 //
-// The client's own encoder makes two maps and three sorted copies of each point;
-// this one costs a tenth of its time (BenchmarkEncode).
+// The client's own encoder takes three times as long, and 15 allocations a point
+// (BenchmarkEncode).
 func encode(points []site.Point) (lines, []PointError) {
 	var refused []PointError
 	var enc lineprotocol.Encoder

@@ -88,7 +88,7 @@ func check(p site.Point) *site.Error {
 	if p.Time.Before(minTime) || !p.Time.Before(maxTime) {
 		return site.Errorf(site.Invalid, "series.bad_time", "t", "time", p.Time.UTC().Format(time.RFC3339))
 	}
-	if !validName(p.Measurement) {
+	if !validName(p.Measurement) || p.Measurement[0] == '#' { // which starts a comment
 		return badName(p.Measurement)
 	}
 	for _, tag := range p.Tags {

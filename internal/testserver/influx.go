@@ -26,8 +26,9 @@ const (
 	database = "topout"
 )
 
-// Influx1 starts InfluxDB 1.8 with Flux and sign-in, and one database.
-func Influx1(tb testing.TB) *Influx {
+// Influx1 starts InfluxDB 1.8 with Flux and sign-in, and one database; settings
+// are further ones of it, as NAME=value.
+func Influx1(tb testing.TB, settings ...string) *Influx {
 	tb.Helper()
 	program := find(tb, "make tools", "influxd1")
 	in := &Influx{Token: userName + ":" + password, Bucket: database + "/autogen"}
@@ -36,7 +37,7 @@ func Influx1(tb testing.TB) *Influx {
 		in.URL = "http://" + addr
 		return &Server{
 			name: "InfluxDB 1.8", path: program, args: []string{"run", "-config", "/dev/null"},
-			env: []string{
+			env: append([]string{
 				"INFLUXDB_REPORTING_DISABLED=true",
 				"INFLUXDB_BIND_ADDRESS=127.0.0.1:0",
 				"INFLUXDB_META_DIR=" + filepath.Join(dir, "meta"),
@@ -48,7 +49,7 @@ func Influx1(tb testing.TB) *Influx {
 				"INFLUXDB_HTTP_FLUX_ENABLED=true",
 				"INFLUXDB_HTTP_LOG_ENABLED=false",
 				"INFLUXDB_MONITOR_STORE_ENABLED=false",
-			},
+			}, settings...),
 			log:   filepath.Join(dir, "log"),
 			ready: func() error { return answers("http://" + addr + "/ping") },
 		}
@@ -83,7 +84,7 @@ func (in *Influx) InfluxQL(statement string) string {
 // Influx2 starts InfluxDB 2 and sets it up with an organisation and a bucket.
 func Influx2(tb testing.TB) *Influx {
 	tb.Helper()
-	program := find(tb, "make tools", "influxd2")
+	program := find(tb, "make influxd2", "influxd2")
 	in := &Influx{Org: "topout", Bucket: "topout"}
 	in.Server = launch(tb, func() *Server {
 		dir, addr := tb.TempDir(), freeAddr(tb)
