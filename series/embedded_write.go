@@ -184,7 +184,7 @@ func sorted(all []sample) []sample {
 // to date.
 func writeReadings(ctx context.Context, tx *sql.Tx, all []sample) error {
 	byMonth := map[string][]sample{}
-	for part := range runs(all, func(a, b sample) bool { return a.series == b.series && monthOf(a.t) == monthOf(b.t) }) {
+	for _, part := range runs(all, func(a, b sample) bool { return a.series == b.series && monthOf(a.t) == monthOf(b.t) }) {
 		month := monthOf(part[0].t)
 		byMonth[month] = append(byMonth[month], part...)
 	}
@@ -203,19 +203,16 @@ func writeReadings(ctx context.Context, tx *sql.Tx, all []sample) error {
 }
 
 // runs cuts sorted samples where two neighbours do not belong together.
-func runs(all []sample, together func(a, b sample) bool) func(func([]sample) bool) {
-	return func(yield func([]sample) bool) {
-		start := 0
-		for i := range all {
-			if i+1 < len(all) && together(all[i], all[i+1]) {
-				continue
-			}
-			if !yield(all[start : i+1]) {
-				return
-			}
+func runs(all []sample, together func(a, b sample) bool) [][]sample {
+	var parts [][]sample
+	start := 0
+	for i := range all {
+		if i+1 == len(all) || !together(all[i], all[i+1]) {
+			parts = append(parts, all[start:i+1])
 			start = i + 1
 		}
 	}
+	return parts
 }
 
 func insert(ctx context.Context, tx *sql.Tx, table string, all []sample) error {
@@ -256,7 +253,7 @@ func rollUpHours(ctx context.Context, tx *sql.Tx, table string, all []sample) er
 		return err
 	}
 	defer again.Close()
-	for part := range runs(all, func(a, b sample) bool { return a.series == b.series && a.t/hour == b.t/hour }) {
+	for _, part := range runs(all, func(a, b sample) bool { return a.series == b.series && a.t/hour == b.t/hour }) {
 		of, first, last := summaryOf(part), part[0], part[len(part)-1]
 		at := first.t / hour
 		result, err := add.ExecContext(ctx, first.series, at, of.count, of.sum, of.min, of.max, last.t, first.t)

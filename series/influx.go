@@ -188,14 +188,14 @@ func statusOf(err error) int {
 func (s *Influx) explain(err error) *site.Error {
 	status := statusOf(err)
 	var e *site.Error
-	switch {
-	case status == 0:
+	switch status {
+	case 0:
 		e = site.Errorf(site.Unavailable, "series.unreachable", "", "url", s.opts.URL)
-	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+	case http.StatusUnauthorized, http.StatusForbidden:
 		e = site.Errorf(site.Unavailable, "series.denied", "", "url", s.opts.URL)
-	case status == http.StatusNotFound:
+	case http.StatusNotFound:
 		e = site.Errorf(site.Unavailable, "series.no_bucket", "", "bucket", s.opts.Bucket, "org", s.opts.Org)
-	case status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable:
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		e = site.Errorf(site.Unavailable, "series.busy", "", "url", s.opts.URL)
 	default:
 		e = site.Errorf(site.Unavailable, "series.unexpected", "", "status", strconv.Itoa(status))

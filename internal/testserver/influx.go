@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -64,19 +63,10 @@ func Influx1(tb testing.TB, settings ...string) *Influx {
 // answer, JSON.
 func (in *Influx) InfluxQL(statement string) string {
 	in.tb.Helper()
-	req, err := http.NewRequest(http.MethodPost, in.URL+"/query?"+url.Values{"q": {statement}, "db": {database}}.Encode(), nil)
-	if err != nil {
-		in.tb.Fatal(err)
-	}
-	req.SetBasicAuth(userName, password)
-	res, err := client().Do(req)
-	if err != nil {
-		in.tb.Fatalf("%s: %v", statement, err)
-	}
-	defer func() { _ = res.Body.Close() }()
-	b, err := io.ReadAll(res.Body)
-	if err != nil || res.StatusCode != http.StatusOK || bytes.Contains(b, []byte(`"error"`)) {
-		in.tb.Fatalf("%s: %s %s %v", statement, res.Status, b, err)
+	at := in.URL + "/query?" + url.Values{"q": {statement}, "db": {database}}.Encode()
+	status, b, err := call(http.MethodPost, at, "", func(r *http.Request) { r.SetBasicAuth(userName, password) })
+	if err != nil || status != http.StatusOK || bytes.Contains(b, []byte(`"error"`)) {
+		in.tb.Fatalf("%s: %d %s %v", statement, status, b, err)
 	}
 	return string(b)
 }
@@ -106,19 +96,17 @@ func Influx2(tb testing.TB) *Influx {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	res, err := client().Post(in.URL+"/api/v2/setup", "application/json", bytes.NewReader(body))
+	status, answer, err := call(http.MethodPost, in.URL+"/api/v2/setup", string(body))
 	if err != nil {
 		tb.Fatalf("set up InfluxDB 2: %v", err)
 	}
-	defer func() { _ = res.Body.Close() }()
 	var made struct {
 		Auth struct {
 			Token string `json:"token"`
 		} `json:"auth"`
-		Message string `json:"message"`
 	}
-	if err := json.NewDecoder(res.Body).Decode(&made); err != nil || made.Auth.Token == "" {
-		tb.Fatalf("set up InfluxDB 2: %s %s %v", res.Status, made.Message, err)
+	if err := json.Unmarshal(answer, &made); err != nil || made.Auth.Token == "" {
+		tb.Fatalf("set up InfluxDB 2: %d %s %v", status, answer, err)
 	}
 	in.Token = made.Auth.Token
 	return in

@@ -2,6 +2,7 @@ package testserver
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"path/filepath"
 	"testing"
@@ -85,13 +86,12 @@ func (m *Mailbox) Messages() ([]Mail, error) {
 }
 
 func (m *Mailbox) get(path string, into any) error {
-	res, err := client().Get(m.URL + path)
+	status, body, err := call(http.MethodGet, m.URL+path, "")
+	if err == nil && status != http.StatusOK {
+		err = fmt.Errorf("%s: status %d: %s", path, status, body)
+	}
 	if err != nil {
 		return err
 	}
-	defer func() { _ = res.Body.Close() }()
-	if res.StatusCode != http.StatusOK {
-		return &http.ProtocolError{ErrorString: path + ": " + res.Status}
-	}
-	return json.NewDecoder(res.Body).Decode(into)
+	return json.Unmarshal(body, into)
 }

@@ -1,6 +1,7 @@
 package testserver
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -72,7 +73,7 @@ func passwordFile(tb testing.TB, dir string, users map[string]string) string {
 		tb.Fatal(err)
 	}
 	for name, pass := range users {
-		if out, err := exec.Command(program, "-b", path, name, pass).CombinedOutput(); err != nil {
+		if out, err := exec.CommandContext(context.Background(), program, "-b", path, name, pass).CombinedOutput(); err != nil {
 			tb.Fatalf("mosquitto_passwd: %v: %s", err, out)
 		}
 	}

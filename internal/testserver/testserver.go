@@ -9,8 +9,9 @@
 package testserver
 
 import (
-	"errors"
+	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -86,8 +87,8 @@ func (s *Server) start() error {
 		s.mu.Unlock()
 		return err
 	}
-	defer func() { _ = out.Close() }() // the process has its own handle
-	cmd := exec.Command(s.path, s.args...)
+	defer func() { _ = out.Close() }()                                  // the process has its own handle
+	cmd := exec.CommandContext(context.Background(), s.path, s.args...) // it ends by end
 	cmd.Env = append(os.Environ(), s.env...)
 	cmd.Stdout, cmd.Stderr = out, out
 	if err := cmd.Start(); err != nil {
@@ -152,11 +153,11 @@ func (s *Server) tail() string {
 }
 
 // launch starts a program for the first time. When another process took its
-// ports meanwhile, it is given others: make is asked for a new Server.
-func launch(tb testing.TB, make func() *Server) *Server {
+// ports meanwhile, it is given others: prepare is asked for a new Server.
+func launch(tb testing.TB, prepare func() *Server) *Server {
 	tb.Helper()
 	for try := 1; ; try++ {
-		s := make()
+		s := prepare()
 		s.tb = tb
 		err := s.start()
 		if err == nil {
@@ -214,7 +215,7 @@ func freeAddr(tb testing.TB) string {
 	tb.Helper()
 	for range 1000 {
 		addr := fmt.Sprintf("127.0.0.1:%d", 18000+rand.IntN(14000))
-		l, err := net.Listen("tcp", addr)
+		l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", addr)
 		if err != nil {
 			continue
 		}
@@ -226,27 +227,42 @@ func freeAddr(tb testing.TB) string {
 	return ""
 }
 
-// client leaves no connection behind, so that tests can look for leaks.
-func client() *http.Client {
-	return &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+// call makes a request and gives the answer's status and body. It leaves no
+// connection behind, so that tests can look for leaks.
+func call(method, url, body string, prepare ...func(*http.Request)) (int, []byte, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
+	if err != nil {
+		return 0, nil, err
+	}
+	req.Close = true
+	for _, p := range prepare {
+		p(req)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	return res.StatusCode, b, err
 }
 
 // answers is nil when url answers below 400.
 func answers(url string) error {
-	res, err := client().Get(url)
-	if err != nil {
-		return err
+	status, _, err := call(http.MethodGet, url, "")
+	if err == nil && status >= 400 {
+		err = fmt.Errorf("status %d", status)
 	}
-	defer func() { _ = res.Body.Close() }()
-	if res.StatusCode >= 400 {
-		return errors.New(res.Status)
-	}
-	return nil
+	return err
 }
 
 // listens is nil when something accepts connections at addr.
 func listens(addr string) error {
-	c, err := net.DialTimeout("tcp", addr, time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	c, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return err
 	}
