@@ -9,5 +9,5 @@ export default ts.config(
     languageOptions: { parserOptions: { parser: ts.parser } },
     rules: { 'vue/multi-word-component-names': 'off', 'vue/no-v-html': 'error' },
   },
-  { rules: { eqeqeq: 'error', 'no-console': 'error' } },
+  { rules: { eqeqeq: ['error', 'always', { null: 'ignore' }], 'no-console': 'error' } },
 )

@@ -43,7 +43,8 @@ export interface Project {
   daily_checks: string[] | null
   calendar: { days_a_week: number; holidays: string; off?: DayOff[] | null }
   my_role: Role
-  open_issues: Record<Severity, number>
+  /** Of the single project only, not in the list. */
+  open_issues?: Record<Severity, number>
 }
 
 export interface Cause {
@@ -104,6 +105,7 @@ export interface Link {
 
 export interface Timeline {
   as_of: string
+  percent?: number
   data_date?: string
   project_start?: string
   delivery: {
@@ -124,10 +126,11 @@ export interface Timeline {
 
 export interface Curve {
   items: { day: string; planned: number; earned: number | null }[]
-  spi: number
-  spi_t: number
-  earned_schedule_days: number
-  planned_days: number
+  spi: number | null
+  spi_t: number | null
+  data_date?: string | null
+  planned?: number | null
+  earned?: number | null
 }
 
 export interface Withdrawn {
@@ -266,7 +269,7 @@ export interface LastValue {
   metric: string
   unit: string
   t: string
-  value: number
+  value: number | null
   level: Severity | ''
   limits: Limit[] | null
 }
@@ -313,7 +316,7 @@ export interface Refused {
   reason: string
   code?: string
   device?: string
-  payload: string
+  payload: string | null
   payload_encoding?: string
   taken_at?: string | null
 }

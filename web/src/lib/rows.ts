@@ -5,7 +5,8 @@ export type Row =
   | { kind: 'milestones'; key: string; folded: boolean; count: number }
   | { kind: 'building'; key: string; building: TimelineBuilding; folded: boolean }
   | { kind: 'milestone'; key: string; milestone: Milestone; parent: string }
-  | { kind: 'task'; key: string; task: TimelineTask; parent: string }
+  /** `of` is the name of its building. */
+  | { kind: 'task'; key: string; task: TimelineTask; parent: string; of: string }
 
 export interface RowFilter {
   late: boolean
@@ -45,7 +46,7 @@ export function buildRows(data: Timeline, folded: ReadonlySet<string>, filter: R
     const key = `b:${building.id}`
     const shut = folded.has(key) && text === ''
     rows.push({ kind: 'building', key, building, folded: shut })
-    if (!shut) for (const t of tasks) rows.push({ kind: 'task', key: t.id, task: t, parent: key })
+    if (!shut) for (const t of tasks) rows.push({ kind: 'task', key: t.id, task: t, parent: key, of: building.name })
   }
   return rows
 }

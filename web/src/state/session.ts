@@ -1,5 +1,5 @@
 import { computed, reactive } from 'vue'
-import { all, get, Problem, send } from '@/api/client'
+import { all, get, inProject, Problem, send } from '@/api/client'
 import type { Me, Project } from '@/api/types'
 import { may, roleIn, type Action } from '@/lib/rights'
 import { knownLanguage, setLanguage } from './language'
@@ -43,6 +43,13 @@ export async function loadSession(): Promise<Me | null> {
 
 export async function loadProjects(): Promise<void> {
   session.projects = await all<Project>('/projects?limit=200')
+  if (session.project) await loadProject()
+}
+
+/** The chosen project with its settings and the count of its open issues. */
+export async function loadProject(): Promise<void> {
+  const one = await get<Project>(inProject(session.project)).catch(() => undefined)
+  if (one) session.projects = session.projects.map((p) => (p.id === one.id ? one : p))
 }
 
 export async function signIn(login: string, password: string): Promise<void> {
@@ -64,6 +71,7 @@ export function forget(): void {
 export function choose(id: string): void {
   session.project = id
   remember('project', id)
+  void loadProject()
 }
 
 /** Where to begin: the project of the last visit, else the first. */

@@ -1,3 +1,4 @@
+import { computed } from 'vue'
 import { useI18n } from 'vue-i18n'
 import { Problem } from '@/api/client'
 import * as format from '@/lib/format'
@@ -10,7 +11,8 @@ export function useText() {
   const { t, te, locale } = useI18n()
 
   const today = (): Day => dayIn(zone.value, new Date(now.value))
-  const number = (value: number, digits = 1) => format.number(locale.value, value, digits)
+  const number = (value: number | null | undefined, digits = 1) =>
+    value == null ? t('none') : format.number(locale.value, value, digits)
 
   function day(value: string | Day | null | undefined): string {
     const d = typeof value === 'number' ? value : dayOf(value)
@@ -59,6 +61,9 @@ export function useText() {
     return te(key) ? t(key) : code
   }
 
+  /** Between sentences; Chinese needs none. */
+  const gap = computed(() => (locale.value.startsWith('zh') ? '' : ' '))
+
   function problem(err: unknown): string {
     if (err instanceof Problem) {
       if (err.offline) return t('problem.offline')
@@ -71,5 +76,5 @@ export function useText() {
     return t('problem.server')
   }
 
-  return { t, te, locale, number, day, dayOf, today, moment, age, duration, slip, slipWords, term, problem }
+  return { t, te, locale, number, day, dayOf, today, moment, age, duration, slip, slipWords, term, problem, gap }
 }
