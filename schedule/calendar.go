@@ -2,6 +2,7 @@ package schedule
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"topout/site"
@@ -68,14 +69,15 @@ func tableBounds() (first, last site.Day) {
 type Calendar struct {
 	loc   *time.Location
 	first site.Day
-	kinds []hours  // the different days that there are
-	kind  []uint8  // per day of the table, index in kinds
-	week  [7]uint8 // the plain week, by time.Weekday
-	cum   []int32  // working minutes before each day of the table; one more at the end
-	full  []int32  // working days before each day of the table; one more at the end
-	hint  []int32  // per 480 working minutes, the day of the table in which they begin
+	kinds []hours   // the different days that there are
+	kind  []uint16  // per day of the table, index in kinds
+	week  [7]uint16 // the plain week, by time.Weekday
+	cum   []int32   // working minutes before each day of the table; one more at the end
+	full  []int32   // working days before each day of the table; one more at the end
+	hint  []int32   // per 480 working minutes, the day of the table in which they begin
 
 	weekWork    int64
+	dayWork     site.Work           // what a day of duration means
 	names       map[site.Day]string // of holidays and the project's own days
 	provisional map[int]bool        // years whose holidays are not published
 	holidays    bool
@@ -89,7 +91,7 @@ func NewCalendar(spec site.CalendarSpec, loc *time.Location) (*Calendar, error) 
 	if loc == nil {
 		loc = time.UTC
 	}
-	var sunday, saturday uint8 // kind 0 is a day off, kind 1 the standard day
+	var sunday, saturday uint16 // kind 0 is a day off, kind 1 the standard day
 	switch spec.DaysAWeek {
 	case 5:
 	case 0, 6:
@@ -102,8 +104,10 @@ func NewCalendar(spec site.CalendarSpec, loc *time.Location) (*Calendar, error) 
 	c := &Calendar{
 		loc:   loc,
 		kinds: []hours{nil, {{8 * 60, 12 * 60}, {13 * 60, 17 * 60}}},
-		week:  [7]uint8{sunday, 1, 1, 1, 1, 1, saturday},
+		week:  [7]uint16{sunday, 1, 1, 1, 1, 1, saturday},
 		names: map[site.Day]string{},
+
+		dayWork: site.WorkDay,
 	}
 	c.layWeek()
 	switch spec.Holidays {
@@ -120,7 +124,7 @@ func NewCalendar(spec site.CalendarSpec, loc *time.Location) (*Calendar, error) 
 			return nil, site.Errorf(site.Invalid, "schedule.day_off_span", fmt.Sprintf("calendar.off[%d]", i),
 				"from", off.From.String(), "to", off.To.String())
 		}
-		kind := uint8(0)
+		kind := uint16(0)
 		if off.Working {
 			kind = 1
 		}
@@ -130,11 +134,64 @@ func NewCalendar(spec site.CalendarSpec, loc *time.Location) (*Calendar, error) 
 	return c, nil
 }
 
+// NewPlanCalendar makes a calendar that came with a plan.
+func NewPlanCalendar(spec site.PlanCalendar, loc *time.Location) (*Calendar, error) {
+	c := &Calendar{loc: loc, names: map[site.Day]string{}, dayWork: spec.DayWork}
+	if c.dayWork <= 0 {
+		c.dayWork = site.WorkDay
+	}
+	var err error
+	kindOf := func(shifts []site.Shift) uint16 {
+		h, bad := newHours(shifts)
+		if bad {
+			err = site.Errorf(site.Invalid, "schedule.calendar_hours", "calendars", "calendar", spec.Name)
+		}
+		for i, known := range c.kinds {
+			if slices.Equal(known, h) {
+				return uint16(i)
+			}
+		}
+		c.kinds = append(c.kinds, h)
+		return uint16(len(c.kinds) - 1)
+	}
+	for weekday, shifts := range spec.Week {
+		c.week[weekday] = kindOf(shifts)
+	}
+	c.layWeek()
+	for _, d := range spec.Days {
+		c.set(d.From, d.To, kindOf(d.Shifts), d.Name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if c.weekWork == 0 || len(c.kinds) > 1<<15 {
+		return nil, site.Errorf(site.Invalid, "schedule.calendar_idle", "calendars", "calendar", spec.Name)
+	}
+	c.sum()
+	return c, nil
+}
+
+// newHours takes shifts that are in order and apart; touching ones become one.
+func newHours(shifts []site.Shift) (h hours, bad bool) {
+	for _, s := range shifts {
+		last := len(h) - 1
+		switch {
+		case s.From < 0 || s.To > minutesADay || s.From >= s.To || last >= 0 && int32(s.From) < h[last].to:
+			return nil, true
+		case last >= 0 && int32(s.From) == h[last].to:
+			h[last].to = int32(s.To)
+		default:
+			h = append(h, span{int32(s.From), int32(s.To)})
+		}
+	}
+	return h, false
+}
+
 // layWeek fills the table with the plain week.
 func (c *Calendar) layWeek() {
 	first, last := tableBounds()
 	c.first = first
-	c.kind = make([]uint8, last-first)
+	c.kind = make([]uint16, last-first)
 	weekday := int(first.Weekday())
 	for i := range c.kind {
 		c.kind[i] = c.week[(weekday+i)%7]
@@ -146,7 +203,7 @@ func (c *Calendar) layWeek() {
 }
 
 // set gives the days from to to a kind; days outside of the table stay as they are.
-func (c *Calendar) set(from, to site.Day, kind uint8, name string) {
+func (c *Calendar) set(from, to site.Day, kind uint16, name string) {
 	last := c.first + site.Day(len(c.kind)) - 1
 	for d := max(from, c.first); d <= min(to, last); d++ {
 		c.kind[d-c.first] = kind

@@ -82,40 +82,74 @@ func (d DateTime) MarshalJSON() ([]byte, error) {
 // Check computes a plan's network. The problems are those of the network, the
 // fatal ones too; then the error is a *NetworkError and the report has no tasks.
 //
-// Links alone place a task; a task without predecessors starts no earlier than
-// the planner's own start, where one is given.
+// Links, constraints and the progress that stands in the plan place a task. In a
+// plan whose dates are wishes (Plan.Computed is false) a task without
+// predecessors starts no earlier than the planner's own start.
 func Check(plan site.Plan, opt CheckOptions) (Report, []site.Problem, error) {
 	r := Report{Tasks: []TaskDates{}, Problems: []ProblemEntry{}}
 	e, problems := index(plan)
 	if err := fatal(problems); err != nil {
 		return r, problems, err
 	}
-	cal := opt.Calendar
-	n := e.network(plan, cal)
-	base := cal.dayOffset(firstDay(plan, opt))
+	n, err := e.network(plan, opt.Calendar)
+	if err != nil {
+		return r, problems, err
+	}
+	cal := n.cals[0]
+	base := cal.offset(firstClock(plan, opt))
 	n.boundByPlan(plan, base, opt.Unclamped)
 	t := newTimes(n)
 	n.forward(n.dur, t)
 	n.settle(t)
 	start, finish := t.extent(n, base)
-	n.backward(n.dur, t, finish, opt.Unclamped)
+	until := finish
+	if !plan.FinishBy.IsZero() {
+		until = cal.offset(clock(plan.FinishBy))
+	}
+	n.backward(n.dur, t, until, opt.Unclamped)
+	scheduled := n.delay(plan, t)
 
 	r.ProjectStart = DateTime{cal.startAt(base), true}
 	r.ProjectFinish = r.ProjectStart
 	if finish > base || opt.Unclamped && finish > start {
 		r.ProjectFinish = DateTime{cal.finishAt(finish), true}
 	}
+	r.DurationDays = cal.days(finish - base)
 	if opt.Unclamped {
-		r.DurationDays = days(finish - start)
-	} else {
-		r.DurationDays = days(finish - base)
+		r.DurationDays = cal.days(finish - start)
 	}
 	r.Tasks = make([]TaskDates, len(plan.Tasks))
 	for i, task := range plan.Tasks {
-		r.Tasks[i] = n.dates(int(n.node[i]), t, base)
-		r.Tasks[i].ID, r.Tasks[i].Name = task.ID, task.Name
+		v := int(n.node[i])
+		d := n.dates(v, t, base)
+		d.ID, d.Name = task.ID, task.Name
+		if scheduled != nil {
+			d.Start, d.Finish = DateTime{scheduled.clockAt(n, int32(2*v)), true}, DateTime{scheduled.clockAt(n, int32(2*v+1)), true}
+		}
+		if task.Logic.Bound.Type == site.AsLateAsPossible && !n.done[v] {
+			// It uses up its float by itself.
+			d.Start, d.Finish, d.TotalFloat = d.LateStart, d.LateFinish, 0
+		}
+		if !task.Logic.ActualStart.IsZero() {
+			d.Start = DateTime{clock(task.Logic.ActualStart), true}
+			d.EarlyStart = d.Start
+		}
+		if !task.Logic.ActualFinish.IsZero() {
+			d.Finish = DateTime{clock(task.Logic.ActualFinish), true}
+			d.EarlyFinish = d.Finish
+		}
+		r.Tasks[i] = d
 	}
 	return r, problems, nil
+}
+
+// firstClock is the project's start: the caller's day, the plan's start, the
+// earliest start in the plan, or today.
+func firstClock(plan site.Plan, opt CheckOptions) clock {
+	if opt.Start.IsZero() && !plan.StartAt.IsZero() {
+		return clock(plan.StartAt)
+	}
+	return startOfDay(firstDay(plan, opt))
 }
 
 // firstDay is the project's first day: the caller's, the plan's, the earliest
@@ -137,22 +171,6 @@ func firstDay(plan site.Plan, opt CheckOptions) site.Day {
 		return opt.Today
 	}
 	return first
-}
-
-// boundByPlan sets the earliest starts: the project's start (with unclamped only
-// for tasks that no link holds), and for tasks without predecessors the
-// planner's own start.
-func (n *network) boundByPlan(plan site.Plan, base int64, unclamped bool) {
-	for i, task := range plan.Tasks {
-		v := int(n.node[i])
-		open := len(n.into(v)) == 0
-		if open || !unclamped {
-			n.low[2*v] = max(n.low[2*v], n.convertStart(base, v))
-		}
-		if open && !task.Start.IsZero() {
-			n.low[2*v] = max(n.low[2*v], n.cals[n.cal[v]].dayOffset(task.Start))
-		}
-	}
 }
 
 // convertStart gives an offset of the first calendar, a start, in the calendar of a node.
@@ -190,9 +208,9 @@ func (n *network) dates(v int, t *times, base int64) TaskDates {
 		EarlyFinish: DateTime{t.clockAt(n, int32(2*v+1)), true},
 		LateStart:   DateTime{cal.startAt(ls), true},
 		LateFinish:  DateTime{cal.finishAt(lf), true},
-		TotalFloat:  days(lf - ef),
-		FreeFloat:   days(t.free[v]),
-		Critical:    lf <= ef,
+		TotalFloat:  cal.days(lf - ef),
+		FreeFloat:   cal.days(t.free[v]),
+		Critical:    lf <= ef && !n.done[v],
 	}
 	if n.dur[v] == 0 {
 		// Without work there is no end of work: both late dates are one
@@ -204,15 +222,18 @@ func (n *network) dates(v int, t *times, base int64) TaskDates {
 	}
 	project := func(dt DateTime, own int64) float64 {
 		if n.cal[v] == 0 {
-			return days(own - base)
+			return cal.days(own - base)
 		}
-		return days(n.cals[0].offset(dt.at) - base)
+		return n.cals[0].days(n.cals[0].offset(dt.at) - base)
 	}
 	d.ES, d.EF = project(d.EarlyStart, es), project(d.EarlyFinish, ef)
 	d.LS, d.LF = project(d.LateStart, ls), project(d.LateFinish, lf)
 	d.Start, d.Finish = d.EarlyStart, d.EarlyFinish
 	return d
 }
+
+// days gives working minutes in days of the calendar.
+func (c *Calendar) days(minutes int64) float64 { return float64(minutes) / float64(c.dayWork) }
 
 // days gives working minutes in standard working days.
 func days(minutes int64) float64 { return site.Work(minutes).Days() }

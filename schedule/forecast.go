@@ -91,7 +91,7 @@ func Approve(plan site.Plan, cal *Calendar) (site.Baseline, error) {
 		return b, err
 	}
 	t := newTimes(n)
-	n.boundByPlan(plan, cal.dayOffset(firstDay(plan, CheckOptions{})), false)
+	n.boundByPlan(plan, cal.offset(firstClock(plan, CheckOptions{})), false)
 	n.forward(n.dur, t)
 	n.settle(t)
 	for i, task := range plan.Tasks {

@@ -56,7 +56,7 @@ func (c *Calendar) layChinese() error {
 			return err
 		}
 		for _, d := range n.Days {
-			kind := uint8(1)
+			kind := uint16(1)
 			if d.Off {
 				kind = 0
 			}

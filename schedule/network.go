@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"topout/site"
 )
@@ -23,6 +24,8 @@ type network struct {
 	dur   []int64     // duration, for a task in progress the remaining one
 	low   []int64     // earliest start and finish allowed: [2v], [2v+1]
 	high  []int64     // latest start and finish allowed
+	most  []int64     // latest start that a constraint allows, links or not; else farFuture
+	pin   []bool      // its late dates are those of its constraint
 	begun []int64     // actual start of a task in progress or finished, else notBegun
 	done  []bool      // finished: low holds its actual start and finish
 	arcs  []arc       // links into each node, one node's after the other's
@@ -38,8 +41,14 @@ type arc struct {
 	lag  int64
 }
 
-// slowArc is what the passes need to know of a link that goes by the clock.
-type slowArc struct{ pred, succ int32 }
+// slowArc is what the passes need to know of a link that goes by the clock. Its
+// lag is here and not in the arc when it is not of the successor's calendar.
+type slowArc struct {
+	pred, succ int32
+	elapsed    clock     // lag that runs day and night
+	cal        *Calendar // of lag; nil: there is none here
+	lag        int64
+}
 
 const (
 	farPast   = math.MinInt64 / 4
@@ -300,7 +309,7 @@ func newNetwork(plan site.Plan, cal *Calendar) (*network, error) {
 	if err := fatal(problems); err != nil {
 		return nil, err
 	}
-	return e.network(plan, cal), nil
+	return e.network(plan, cal)
 }
 
 // fatal is the error of the fatal problems; nil when there are none.
@@ -318,20 +327,27 @@ func fatal(problems []site.Problem) error {
 }
 
 // network lays out the arrays of a plan whose links are all known.
-func (e edges) network(plan site.Plan, cal *Calendar) *network {
+func (e edges) network(plan site.Plan, cal *Calendar) (*network, error) {
+	cals, byID, err := calendars(plan, cal)
+	if err != nil {
+		return nil, err
+	}
 	size := len(plan.Tasks)
 	n := &network{
-		cals: []*Calendar{cal}, task: e.order,
+		cals: cals, task: e.order,
 		node: make([]int32, size), cal: make([]uint8, size), dur: make([]int64, size),
-		low: make([]int64, 2*size), high: make([]int64, 2*size), begun: make([]int64, size), done: make([]bool, size),
+		low: make([]int64, 2*size), high: make([]int64, 2*size), most: make([]int64, size), pin: make([]bool, size),
+		begun: make([]int64, size), done: make([]bool, size),
 		first: make([]int32, size+1), sink: make([]bool, size), arcs: make([]arc, len(plan.Links)),
 	}
 	for v, t := range e.order {
 		n.node[t] = int32(v)
-		n.dur[v] = int64(durationOf(plan.Tasks[t], cal))
+		n.cal[v] = byID[plan.Tasks[t].Logic.Calendar]
+		n.dur[v] = int64(durationOf(plan.Tasks[t], cals[n.cal[v]]))
 		n.begun[v] = notBegun
 		n.low[2*v], n.low[2*v+1] = farPast, farPast
 		n.high[2*v], n.high[2*v+1] = farFuture, farFuture
+		n.most[v] = farFuture
 		n.sink[v] = true
 	}
 	for _, s := range e.succ {
@@ -345,15 +361,73 @@ func (e edges) network(plan site.Plan, cal *Calendar) *network {
 		p, s := n.node[e.pred[i]], n.node[e.succ[i]]
 		ends, _ := linkEnds(l.Type)
 		a := arc{src: 2*p + ends>>1, meta: ends & 1, lag: int64(l.Lag)}
-		if n.cal[p] != n.cal[s] {
-			n.slow = append(n.slow, slowArc{pred: p, succ: s})
+		foreign := l.Calendar != "" && byID[l.Calendar] != n.cal[s] && l.Lag != 0
+		if n.cal[p] != n.cal[s] || l.Elapsed && l.Lag != 0 || foreign {
+			slow := slowArc{pred: p, succ: s}
+			switch {
+			case l.Elapsed:
+				slow.elapsed, a.lag = clock(l.Lag), 0
+			case foreign:
+				slow.cal, slow.lag, a.lag = cals[byID[l.Calendar]], int64(l.Lag), 0
+			}
+			n.slow = append(n.slow, slow)
 			a.meta |= int32(len(n.slow)) << 1
 		}
 		n.arcs[fill[s]] = a
 		fill[s]++
 		n.sink[p] = false
 	}
-	return n
+	return n, nil
+}
+
+// calendars makes the calendars that a plan brought, the project's first; byID
+// knows it as the empty id. Without one of its own the plan's is cal.
+func calendars(plan site.Plan, cal *Calendar) (cals []*Calendar, byID map[string]uint8, err error) {
+	byID = map[string]uint8{"": 0}
+	if cal != nil {
+		cals = append(cals, cal)
+	}
+	loc := time.UTC
+	if cal != nil {
+		loc = cal.loc
+	}
+	specs := slices.Clone(plan.Calendars)
+	if own := slices.IndexFunc(specs, func(c site.PlanCalendar) bool { return c.ID == plan.Calendar }); own >= 0 && cal == nil {
+		specs[0], specs[own] = specs[own], specs[0]
+	}
+	used := map[string]bool{plan.Calendar: true}
+	for _, t := range plan.Tasks {
+		used[t.Logic.Calendar] = true
+	}
+	for _, l := range plan.Links {
+		used[l.Calendar] = true
+	}
+	for _, spec := range specs {
+		if !used[spec.ID] || cal != nil && spec.ID == plan.Calendar {
+			continue
+		}
+		c, err := NewPlanCalendar(spec, loc)
+		if err != nil {
+			return nil, nil, err
+		}
+		if len(cals) == math.MaxUint8 {
+			return nil, nil, site.Errorf(site.Invalid, "schedule.too_many_calendars", "calendars")
+		}
+		byID[spec.ID] = uint8(len(cals))
+		cals = append(cals, c)
+	}
+	if cal != nil {
+		byID[plan.Calendar] = 0
+	}
+	if len(cals) == 0 {
+		return nil, nil, site.Errorf(site.Invalid, "schedule.no_calendar", "calendar")
+	}
+	for id := range used {
+		if _, known := byID[id]; !known {
+			return nil, nil, site.Errorf(site.Invalid, "schedule.unknown_calendar", "calendar", "calendar", id)
+		}
+	}
+	return cals, byID, nil
 }
 
 // fromDates reports whether a task has no duration but dates that give one.

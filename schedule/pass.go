@@ -53,7 +53,7 @@ func (n *network) forward(dur []int64, t *times) {
 			early[2*v], early[2*v+1] = n.begun[v], max(resume+d, bound[1])
 			continue
 		}
-		start := max(bound[0], bound[1]-d)
+		start := min(max(bound[0], bound[1]-d), n.most[v])
 		early[2*v], early[2*v+1] = start, start+d
 		if d == 0 && mixed {
 			t.atStart[v] = n.standsAtStart(v, t)
@@ -116,10 +116,19 @@ func (n *network) asks(a arc, t *times) int64 {
 	return t.early[a.src] + a.lag
 }
 
-// acrossForward is the predecessor's end in the successor's calendar.
+// acrossForward is the predecessor's end, and the lag that is not of the
+// successor's calendar, in the successor's calendar.
 func (n *network) acrossForward(a arc, t *times) int64 {
-	s := n.slow[a.meta>>1-1]
-	return n.cals[n.cal[s.succ]].offset(t.clockAt(n, a.src))
+	s := &n.slow[a.meta>>1-1]
+	at := t.clockAt(n, a.src) + s.elapsed
+	if s.cal != nil {
+		offset := s.cal.offset(at) + s.lag
+		at = s.cal.startAt(offset)
+		if t.finishes(n, a.src) {
+			at = s.cal.finishAt(offset)
+		}
+	}
+	return n.cals[n.cal[s.succ]].offset(at)
 }
 
 // backward computes the late dates and the free floats, after forward. Every
@@ -144,12 +153,18 @@ func (n *network) backward(dur []int64, t *times, finish int64, sinksOnly bool) 
 		d := dur[v]
 		if n.done[v] {
 			late[2*v], late[2*v+1], t.free[v] = t.early[2*v], t.early[2*v+1], 0
-			n.push(v, t)
-			continue
+			continue // what was to come before it holds nobody
 		}
 		end := late[2*v+1]
 		if n.begun[v] == notBegun {
 			end = min(end, late[2*v]+d)
+		}
+		if n.pin[v] {
+			end = min(n.high[2*v]+d, n.high[2*v+1])
+		} else if end >= farFuture/2 { // only finished tasks follow
+			end = n.convert(finish, v)
+		}
+		if n.begun[v] == notBegun {
 			late[2*v] = end - d
 		} else {
 			late[2*v] = t.early[2*v]
@@ -175,9 +190,7 @@ func (n *network) push(v int, t *times) {
 		}
 		p := a.src >> 1
 		t.free[p] = min(t.free[p], slack-t.early[a.src])
-		if !n.done[v] {
-			t.late[a.src] = min(t.late[a.src], bound)
-		}
+		t.late[a.src] = min(t.late[a.src], bound)
 	}
 }
 
@@ -192,10 +205,14 @@ func (n *network) convert(finish int64, v int) int64 {
 // acrossBackward is the latest offset of the predecessor's end whose instant
 // is at or before the offset bound of the successor's calendar.
 func (n *network) acrossBackward(a arc, bound int64, t *times) int64 {
-	s := n.slow[a.meta>>1-1]
+	s := &n.slow[a.meta>>1-1]
 	pred, succ := n.cals[n.cal[s.pred]], n.cals[n.cal[s.succ]]
-	offset := pred.offset(succ.startAt(bound))
-	if !t.finishes(n, a.src) && succ.offset(pred.startAt(offset)) > bound {
+	at := succ.startAt(bound)
+	if s.cal != nil {
+		at = s.cal.startAt(s.cal.offset(at) - s.lag)
+	}
+	offset := pred.offset(at - s.elapsed)
+	if !t.finishes(n, a.src) && pred.startAt(offset) > at-s.elapsed {
 		offset--
 	}
 	return offset

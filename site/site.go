@@ -128,6 +128,7 @@ type Task struct {
 	Quantity  float64 // total quantity, in Unit; 0 when progress is in percent only
 	Unit      string  // m, m², m³, piece
 	Line      int     // where it stands in the file that was read; 0: not known, never stored
+	Logic     Logic   // of plans from other tools
 }
 
 // LinkType is how two tasks depend on each other.
@@ -146,6 +147,8 @@ type Link struct {
 	Pred, Succ string
 	Type       LinkType
 	Lag        Work
+	Elapsed    bool   // the lag runs day and night
+	Calendar   string // id of the lag's calendar; empty: the successor's
 }
 
 // Plan is one revision of a project's plan.
@@ -159,6 +162,15 @@ type Plan struct {
 	// Delivery is the id of the milestone that is the hand-over; empty: the last
 	// milestone by baseline.
 	Delivery string
+	// Calendars are those that came with the plan; Calendar is the id of its own,
+	// empty when it is the project's.
+	Calendars []PlanCalendar
+	Calendar  string
+	StartAt   Clock // Start to the minute; zero: the start of work on that day
+	DataDate  Clock // what has not started cannot start before; zero: none
+	FinishBy  Clock // late dates count from it; zero: from the last early finish
+	// Computed says that the tasks' own dates are another tool's results: they bind nothing.
+	Computed bool
 	SavedAt  time.Time
 	SavedBy  string
 }
