@@ -80,7 +80,8 @@ func (d DateTime) MarshalJSON() ([]byte, error) {
 }
 
 // Check computes a plan's network. The problems are those of the network, the
-// fatal ones too; then the error is a *NetworkError and the report has no tasks.
+// fatal ones too; then the error is a *NetworkError (or the *site.Error of a
+// calendar) and the report has no tasks.
 //
 // Links, constraints and the progress that stands in the plan place a task. In a
 // plan whose dates are wishes (Plan.Computed is false) a task without
