@@ -109,6 +109,7 @@ func New(o Options) (*Server, error) {
 	if s.metrics, err = newMetrics(o.Registry); err != nil {
 		return nil, err
 	}
+	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New()
 	engine.HandleMethodNotAllowed = true
 	engine.RedirectTrailingSlash = false
@@ -165,6 +166,16 @@ func (s *Server) describe(engine *gin.Engine, version string) {
 	s.addNotices()
 	s.addEvents()
 
+	for _, path := range s.huma.OpenAPI().Paths {
+		for _, op := range []*huma.Operation{path.Put, path.Post, path.Patch} {
+			if op == nil || op.RequestBody == nil {
+				continue
+			}
+			for _, media := range op.RequestBody.Content {
+				admitNull(registry, media.Schema, map[*huma.Schema]bool{})
+			}
+		}
+	}
 	// huma describes its own errors too; they are never sent.
 	delete(registry.Map(), "ErrorModel")
 	delete(registry.Map(), "ErrorDetail")

@@ -60,10 +60,10 @@ func (s *Server) forms(context.Context, *caller, *InProject) (*found[list[formVi
 
 // checkBody is the message on the topic …/checks/{checklist}, and the form.
 type checkBody struct {
-	ID        string      `json:"id,omitempty" pattern:"^[A-Za-z0-9_-]{1,64}$" doc:"that of the path, when given"`
-	Checklist string      `json:"checklist" pattern:"^[A-Za-z0-9_-]{1,64}$" doc:"id of the form"`
-	T         sourceTime  `json:"t"`
-	Building  taskID      `json:"building,omitempty"`
+	ID        string     `json:"id,omitempty" pattern:"^[A-Za-z0-9_-]{1,64}$" doc:"that of the path, when given"`
+	Checklist string     `json:"checklist" pattern:"^[A-Za-z0-9_-]{1,64}$" doc:"id of the form"`
+	T         sourceTime `json:"t"`
+	Building  taskID     `json:"building,omitempty"`
 	Items     []itemBody `json:"items" nullable:"false" minItems:"1" maxItems:"500"`
 }
 
@@ -78,22 +78,22 @@ type itemBody struct {
 
 // checkView is a kept check, with what it scored.
 type checkView struct {
-	ID        string           `json:"id"`
-	Checklist string           `json:"checklist"`
-	Version   int              `json:"version" doc:"of the form; 0 while the check waits to be applied"`
-	Score     float64          `json:"score" doc:"0 to 100, not rounded"`
-	Grade     string           `json:"grade" enum:"优良,合格,不合格,"`
-	Passed    bool             `json:"passed"`
-	Failed    int              `json:"failed_items"`
-	Issues    []string         `json:"issues" doc:"that it opened or renewed"`
-	T         *time.Time       `json:"t"`
-	Arrived   *time.Time       `json:"arrived"`
-	Skew      float64          `json:"skew_seconds"`
-	Building  string           `json:"building"`
-	By        string           `json:"by"`
-	Door      site.Door        `json:"door"`
-	Items     []site.CheckItem `json:"items"`
-	Withdrawn *withdrawalView  `json:"withdrawn"`
+	ID        string                   `json:"id"`
+	Checklist string                   `json:"checklist"`
+	Version   int                      `json:"version" doc:"of the form; 0 while the check waits to be applied"`
+	Score     float64                  `json:"score" doc:"0 to 100, not rounded"`
+	Grade     string                   `json:"grade" enum:"优良,合格,不合格,"`
+	Passed    bool                     `json:"passed"`
+	Failed    int                      `json:"failed_items"`
+	Issues    []string                 `json:"issues" doc:"that it opened or renewed"`
+	T         *time.Time               `json:"t"`
+	Arrived   *time.Time               `json:"arrived"`
+	Skew      float64                  `json:"skew_seconds"`
+	Building  string                   `json:"building"`
+	By        string                   `json:"by"`
+	Door      site.Door                `json:"door"`
+	Items     []site.CheckItem         `json:"items"`
+	Withdrawn optional[withdrawalView] `json:"withdrawn"`
 }
 
 func viewCheck(k site.Check) checkView {
@@ -149,7 +149,7 @@ func (s *Server) checkByID(ctx context.Context, project, id string) (kept site.C
 func (s *Server) checkList(ctx context.Context, c *caller, in *struct {
 	InProject
 	Building  taskID `query:"building"`
-	Checklist string `query:"checklist" pattern:"^[A-Za-z0-9_-]{1,64}$"`
+	Checklist string `query:"checklist" pattern:"^[A-Za-z0-9_-]{0,64}$"`
 	Span
 	Paged
 }) (*found[list[checkView]], error) {

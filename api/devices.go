@@ -141,7 +141,7 @@ type newDevice struct {
 	Name        line   `json:"name,omitempty"`
 	Place       line   `json:"place,omitempty"`
 	Building    taskID `json:"building,omitempty"`
-	SilentAfter int    `json:"silent_after_seconds,omitempty" minimum:"0" maximum:"31536000" doc:"0: as its kind"`
+	SilentAfter whole  `json:"silent_after_seconds,omitempty" minimum:"0" maximum:"31536000" doc:"0: as its kind"`
 	TakeRefused bool   `json:"take_refused,omitempty" doc:"take what it sent before it was known"`
 }
 
@@ -203,7 +203,7 @@ type deviceChange struct {
 	Name        *line   `json:"name,omitempty"`
 	Place       *line   `json:"place,omitempty"`
 	Building    *taskID `json:"building,omitempty"`
-	SilentAfter *int    `json:"silent_after_seconds,omitempty" minimum:"0" maximum:"31536000" doc:"0: as its kind"`
+	SilentAfter *whole  `json:"silent_after_seconds,omitempty" minimum:"0" maximum:"31536000" doc:"0: as its kind"`
 }
 
 func (x deviceChange) apply(d *site.Device) {

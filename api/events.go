@@ -34,7 +34,7 @@ func (s *Server) addEvents() {
 }
 
 type eventsQuery struct {
-	Project string `query:"project" pattern:"^[A-Za-z0-9_-]{1,64}$" doc:"only this project; absent: all that I may see"`
+	Project string `query:"project" pattern:"^[A-Za-z0-9_-]{0,64}$" doc:"only this project; absent: all that I may see"`
 	Last    string `header:"Last-Event-ID" maxLength:"20" pattern:"^[0-9]*$" doc:"go on after this event"`
 }
 

@@ -73,12 +73,12 @@ func (s *Server) viewIssue(ctx context.Context, i site.Issue) issueView {
 
 func (s *Server) issueList(ctx context.Context, c *caller, in *struct {
 	InProject
-	Open     string         `query:"open" enum:"true,false"`
-	Kind     site.IssueKind `query:"kind" enum:"slip,reading,silence,check_failed,check_missed,blocking,person"`
-	Severity site.Severity  `query:"severity" enum:"info,warning,critical"`
+	Open     string         `query:"open" enum:"true,false,"`
+	Kind     site.IssueKind `query:"kind" enum:"slip,reading,silence,check_failed,check_missed,blocking,person,"`
+	Severity site.Severity  `query:"severity" enum:"info,warning,critical,"`
 	Task     taskID         `query:"task"`
-	Device   string         `query:"device" pattern:"^[A-Za-z0-9_-]{1,64}$"`
-	Assignee string         `query:"assignee" pattern:"^[A-Za-z0-9_.@-]{1,64}$"`
+	Device   string         `query:"device" pattern:"^[A-Za-z0-9_-]{0,64}$"`
+	Assignee string         `query:"assignee" pattern:"^[A-Za-z0-9_.@-]{0,64}$"`
 	Paged
 }) (*found[list[issueView]], error) {
 	q := site.IssueQuery{

@@ -163,7 +163,7 @@ type memberView struct {
 }
 
 type peopleQuery struct {
-	Project string `query:"project" pattern:"^[A-Za-z0-9_-]{1,64}$" doc:"only its members"`
+	Project string `query:"project" pattern:"^[A-Za-z0-9_-]{0,64}$" doc:"only its members"`
 }
 
 func (s *Server) people(ctx context.Context, c *caller, in *peopleQuery) (*found[list[memberView]], error) {

@@ -25,7 +25,7 @@ func (s *Server) addPlan() {
 
 // planBody is a plan, as it is read and written.
 type planBody struct {
-	Revision  int             `json:"revision" required:"false" minimum:"0" doc:"made by the server, not read"`
+	Revision  whole           `json:"revision" required:"false" minimum:"0" doc:"made by the server, not read"`
 	Start     site.Day        `json:"start" required:"false" doc:"first day of the project; null: the earliest start given"`
 	Delivery  taskID          `json:"delivery" required:"false" doc:"id of the milestone that is the hand-over; empty: the last milestone"`
 	Buildings []buildingBody  `json:"buildings" required:"false" nullable:"false" maxItems:"10000"`
@@ -94,7 +94,7 @@ func readPlan(tx Tx, project string) (site.Plan, []site.Baseline, error) {
 
 func viewPlan(p site.Plan, baselines []site.Baseline) planBody {
 	v := planBody{
-		Revision: p.Revision, Start: p.Start, Delivery: taskID(p.Delivery),
+		Revision: whole(p.Revision), Start: p.Start, Delivery: taskID(p.Delivery),
 		Buildings: []buildingBody{}, Tasks: []taskBody{}, Links: []linkBody{}, Baselines: []baselineShort{},
 	}
 	for _, b := range p.Buildings {

@@ -44,20 +44,20 @@ type progressBody struct {
 
 // progressView is a kept report.
 type progressView struct {
-	ID        string          `json:"id"`
-	Task      string          `json:"task"`
-	T         *time.Time      `json:"t"`
-	Arrived   *time.Time      `json:"arrived" doc:"null while it waits to be applied"`
-	Skew      float64         `json:"skew_seconds" doc:"how far the source's clock was ahead"`
-	Percent   *float64        `json:"percent"`
-	Quantity  *float64        `json:"quantity"`
-	Workers   *float64        `json:"workers"`
-	Note      string          `json:"note"`
-	Reason    site.Reason     `json:"reason"`
-	Photos    []string        `json:"photos"`
-	By        string          `json:"by"`
-	Door      site.Door       `json:"door"`
-	Withdrawn *withdrawalView `json:"withdrawn"`
+	ID        string                   `json:"id"`
+	Task      string                   `json:"task"`
+	T         *time.Time               `json:"t"`
+	Arrived   *time.Time               `json:"arrived" doc:"null while it waits to be applied"`
+	Skew      float64                  `json:"skew_seconds" doc:"how far the source's clock was ahead"`
+	Percent   *float64                 `json:"percent"`
+	Quantity  *float64                 `json:"quantity"`
+	Workers   *float64                 `json:"workers"`
+	Note      string                   `json:"note"`
+	Reason    site.Reason              `json:"reason"`
+	Photos    []string                 `json:"photos"`
+	By        string                   `json:"by"`
+	Door      site.Door                `json:"door"`
+	Withdrawn optional[withdrawalView] `json:"withdrawn"`
 }
 
 func viewProgress(p site.Progress) progressView {

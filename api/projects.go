@@ -54,7 +54,7 @@ type projectDetail struct {
 }
 
 type calendarView struct {
-	DaysAWeek int       `json:"days_a_week" minimum:"5" maximum:"7"`
+	DaysAWeek whole     `json:"days_a_week" minimum:"5" maximum:"7"`
 	Holidays  string    `json:"holidays" enum:"CN," doc:"CN, or empty for none"`
 	Off       []offView `json:"off" required:"false" nullable:"false" maxItems:"1000"`
 }
@@ -154,7 +154,7 @@ func (s *Server) viewProject(ctx context.Context, c *caller, p site.Project) (pr
 }
 
 func viewCalendar(c site.CalendarSpec) calendarView {
-	v := calendarView{DaysAWeek: c.DaysAWeek, Holidays: c.Holidays, Off: []offView{}}
+	v := calendarView{DaysAWeek: whole(c.DaysAWeek), Holidays: c.Holidays, Off: []offView{}}
 	if v.DaysAWeek == 0 {
 		v.DaysAWeek = 6
 	}
@@ -295,7 +295,7 @@ func (s *Server) applyProject(p *site.Project, b projectChange) error {
 		p.DailyChecks = *b.DailyChecks
 	}
 	if b.Calendar != nil {
-		spec := site.CalendarSpec{DaysAWeek: b.Calendar.DaysAWeek, Holidays: b.Calendar.Holidays}
+		spec := site.CalendarSpec{DaysAWeek: int(b.Calendar.DaysAWeek), Holidays: b.Calendar.Holidays}
 		for _, o := range b.Calendar.Off {
 			spec.Off = append(spec.Off, site.DayOff{From: o.From, To: o.To, Name: string(o.Name), Working: o.Working})
 		}

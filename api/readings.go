@@ -38,7 +38,7 @@ func (s *Server) readings(ctx context.Context, c *caller, in *struct {
 	InProject
 	Device string `query:"device" required:"true" pattern:"^[A-Za-z0-9_-]{1,64}$"`
 	Metric string `query:"metric" required:"true" minLength:"1" maxLength:"64" pattern:"^[^\\x00]*$"`
-	Every  string `query:"every" maxLength:"16" pattern:"^[0-9]{1,9}(ms|s|m|h|d)([0-9]{1,9}(ms|s|m|h))*$" doc:"as 10m, 1h, 8760h; absent: raw values"`
+	Every  string `query:"every" maxLength:"16" pattern:"^([0-9]{1,9}(ms|s|m|h|d))*$" doc:"as 10m, 1h, 8760h; absent: raw values"`
 	Span
 	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"1000"`
 	Cursor string `query:"cursor" maxLength:"40" pattern:"^[0-9]*$" doc:"next of the page before"`

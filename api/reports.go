@@ -69,11 +69,11 @@ type withdrawalView struct {
 	At  time.Time `json:"at"`
 }
 
-func viewWithdrawal(w *site.Withdrawal) *withdrawalView {
+func viewWithdrawal(w *site.Withdrawal) optional[withdrawalView] {
 	if w == nil {
-		return nil
+		return optional[withdrawalView]{}
 	}
-	return &withdrawalView{w.By, w.Why, at(w.At)}
+	return optional[withdrawalView]{&withdrawalView{w.By, w.Why, at(w.At)}}
 }
 
 type withdrawal struct {

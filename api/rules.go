@@ -35,7 +35,7 @@ type ruleBody struct {
 	Levels     *[]levelBody `json:"levels,omitempty" maxItems:"3"`
 	Night      *nightBody   `json:"night,omitempty"`
 	Hysteresis *float64     `json:"hysteresis,omitempty" minimum:"0"`
-	Hold       *int         `json:"hold_seconds,omitempty" minimum:"0" maximum:"86400"`
+	Hold       *whole       `json:"hold_seconds,omitempty" minimum:"0" maximum:"86400"`
 	Source     *line        `json:"source,omitempty"`
 }
 

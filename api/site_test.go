@@ -208,7 +208,10 @@ func (s *testSite) request(who, method, path string, body any, edit ...func(*htt
 	return answer{s.t, res.StatusCode, res.Header, read}
 }
 
-func (s *testSite) get(who, path string) answer { s.t.Helper(); return s.request(who, "GET", path, nil) }
+func (s *testSite) get(who, path string) answer {
+	s.t.Helper()
+	return s.request(who, "GET", path, nil)
+}
 
 // want fails the test unless the status is as told.
 func (a answer) want(status int) answer {

@@ -20,11 +20,11 @@ type todayView struct {
 }
 
 type owedView struct {
-	Checklist string     `json:"checklist"`
-	Name      string     `json:"name"`
-	NameEn    string     `json:"name_en"`
-	Due       time.Time  `json:"due"`
-	Done      *doneCheck `json:"done"`
+	Checklist string              `json:"checklist"`
+	Name      string              `json:"name"`
+	NameEn    string              `json:"name_en"`
+	Due       time.Time           `json:"due"`
+	Done      optional[doneCheck] `json:"done"`
 }
 
 type doneCheck struct {
@@ -110,7 +110,7 @@ func (s *Server) owed(ctx context.Context, p site.Project, day site.Day) ([]owed
 			}
 			for _, k := range checks {
 				if k.Withdrawn == nil {
-					o.Done = &doneCheck{k.ID, at(k.T), k.By, k.Score, k.Grade, k.Passed}
+					o.Done.value = &doneCheck{k.ID, at(k.T), k.By, k.Score, k.Grade, k.Passed}
 					break
 				}
 			}

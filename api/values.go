@@ -2,8 +2,10 @@ package api
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -73,6 +75,7 @@ func (moment) Schema(huma.Registry) *huma.Schema {
 		AnyOf: []*huma.Schema{
 			{Type: huma.TypeString, Format: "date-time"},
 			{Type: huma.TypeString, Format: "date"},
+			{Type: huma.TypeString, MaxLength: new(int)},
 		},
 	}
 }
@@ -118,11 +121,12 @@ type sourceTime json.RawMessage
 
 // Schema is sourceTime's, for the OpenAPI document.
 func (sourceTime) Schema(huma.Registry) *huma.Schema {
+	first, last := 0.0, 253402300799999.0 // the year 9999
 	return &huma.Schema{
 		Description: "Time at the source: RFC 3339, or Unix milliseconds.",
 		OneOf: []*huma.Schema{
 			{Type: huma.TypeString, Format: "date-time"},
-			{Type: huma.TypeInteger, Format: "int64"},
+			{Type: huma.TypeInteger, Format: "int64", Minimum: &first, Maximum: &last},
 		},
 	}
 }
@@ -148,6 +152,62 @@ func (raw[T]) Schema(r huma.Registry) *huma.Schema {
 func (x *raw[T]) UnmarshalJSON(b []byte) error {
 	x.sent = append(x.sent[:0], b...)
 	return json.Unmarshal(b, &x.value)
+}
+
+// whole is a number without a fraction, however it is written: 5, 5.0, 5e0.
+type whole int
+
+// Schema is that of an integer.
+func (whole) Schema(huma.Registry) *huma.Schema { return &huma.Schema{Type: huma.TypeInteger} }
+
+// UnmarshalJSON takes what the schema calls an integer.
+func (w *whole) UnmarshalJSON(b []byte) error {
+	var f float64
+	if err := json.Unmarshal(b, &f); err != nil {
+		return err
+	}
+	if f != math.Trunc(f) || math.Abs(f) > 1<<31 {
+		return fmt.Errorf("%s is no whole number", b)
+	}
+	*w = whole(f)
+	return nil
+}
+
+// optional is an object, or null.
+type optional[T any] struct{ value *T }
+
+// Schema allows both.
+func (optional[T]) Schema(r huma.Registry) *huma.Schema {
+	return &huma.Schema{AnyOf: []*huma.Schema{r.Schema(reflect.TypeFor[T](), true, ""), {Type: "null"}}}
+}
+
+// MarshalJSON writes the object, or null.
+func (o optional[T]) MarshalJSON() ([]byte, error) { return json.Marshal(o.value) }
+
+// admitNull documents that an optional property of a body may be null, which is
+// as if it were absent.
+func admitNull(r huma.Registry, s *huma.Schema, seen map[*huma.Schema]bool) {
+	for s.Ref != "" {
+		s = r.SchemaFromRef(s.Ref)
+	}
+	if seen[s] {
+		return
+	}
+	seen[s] = true
+	if s.Items != nil {
+		admitNull(r, s.Items, seen)
+	}
+	for name, p := range s.Properties {
+		admitNull(r, p, seen)
+		if p.Ref != "" || p.Type == "" || p.Nullable || slices.Contains(s.Required, name) {
+			continue
+		}
+		p.Nullable = true
+		if len(p.Enum) > 0 {
+			p.Enum = append(p.Enum, nil)
+			p.PrecomputeMessages()
+		}
+	}
 }
 
 // daySchema stands for site.Day, which is text outside.
