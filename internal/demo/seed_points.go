@@ -7,11 +7,11 @@ import (
 	"topout/site"
 )
 
-// How dense the history of readings is: the last day by the minute, what is
-// before by the ten minutes.
+// How dense the history of readings is: the last day every two minutes, what is
+// before every quarter of an hour.
 const (
-	coarse = 10 * time.Minute
-	fine   = time.Minute
+	coarse = 15 * time.Minute
+	fine   = 2 * time.Minute
 	// pointsAtATime is how many points are written in one go.
 	pointsAtATime = 5000
 )
@@ -65,7 +65,7 @@ func (s *seeder) readings(d device, add func(site.Point) error) error {
 	if installed := s.story.now.Add(-time.Duration(d.Since * 24 * float64(time.Hour))); installed.After(from) {
 		from = installed
 	}
-	tags := []site.Tag{{Key: "device", Value: d.ID}, {Key: "project", Value: Project}}
+	of := tags("device", d.ID, "project", Project)
 	phase := time.Duration(s.dice.of(d.ID).at(0)*50_000) * time.Millisecond
 	for t := from.Truncate(coarse); ; {
 		at := t.Add(phase)
@@ -77,7 +77,7 @@ func (s *seeder) readings(d device, add func(site.Point) error) error {
 			for i, v := range values {
 				fields[i] = site.Field{Key: v.Metric, Value: v.Value}
 			}
-			if err := add(site.Point{Measurement: "reading", Tags: tags, Fields: fields, Time: at.UTC()}); err != nil {
+			if err := add(site.Point{Measurement: "reading", Tags: of, Fields: fields, Time: at.UTC()}); err != nil {
 				return err
 			}
 			s.last[d.ID] = lastSeen{at.UTC(), values}
@@ -106,17 +106,28 @@ func (s *seeder) progressPoint(p site.Progress) site.Point {
 	}
 	return site.Point{
 		Measurement: "progress", Fields: fields, Time: p.T,
-		Tags: []site.Tag{{Key: "building", Value: building}, {Key: "project", Value: Project}, {Key: "task", Value: p.Task}},
+		Tags: tags("building", building, "project", Project, "task", p.Task),
 	}
 }
 
 func checkPoint(c site.Check) site.Point {
 	return site.Point{
 		Measurement: "check", Time: c.T,
-		Tags: []site.Tag{{Key: "building", Value: c.Building}, {Key: "checklist", Value: c.Checklist}, {Key: "project", Value: Project}},
+		Tags: tags("building", c.Building, "checklist", c.Checklist, "project", Project),
 		Fields: []site.Field{
 			{Key: "score", Value: c.Score}, {Key: "passed", Value: c.Passed}, {Key: "failed_items", Value: int64(c.Failed)},
 			{Key: "by", Value: c.By}, {Key: "id", Value: c.ID},
 		},
 	}
+}
+
+// tags are pairs of key and value, in order of the keys; an empty one is left out.
+func tags(pairs ...string) []site.Tag {
+	list := make([]site.Tag, 0, len(pairs)/2)
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			list = append(list, site.Tag{Key: pairs[i], Value: pairs[i+1]})
+		}
+	}
+	return list
 }

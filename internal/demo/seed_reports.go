@@ -62,7 +62,11 @@ func (s *seeder) reportWork(k work) {
 		if !t.Before(end) || k.quiet > 0 && at > now-k.quiet {
 			continue
 		}
-		s.addProgress(k, t, math.Max(1, math.Floor(k.percent(at))), d)
+		percent := math.Round(k.percent(at))
+		if recent { // what is played goes on from here, and work never goes back
+			percent = math.Floor(k.percent(at)*10) / 10
+		}
+		s.addProgress(k, t, math.Min(99, math.Max(1, percent)), d)
 	}
 	if !end.After(s.Now) {
 		s.addProgress(k, end, 100, d)
