@@ -3,6 +3,7 @@ package alerts
 import (
 	"errors"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -19,10 +20,8 @@ type Options struct {
 	Forms *checklist.Library // for the names of forms; nil: forms are named by their ids
 	// PublicURL is what links in notices start with; empty: they have none.
 	PublicURL string
-	// Link is the path of an issue's page under PublicURL; nil: /projects/{p}/issues/{id}.
-	Link func(project, issue string) string
-	Now  func() time.Time // nil is time.Now
-	Log  *slog.Logger     // nil is slog.Default
+	Now       func() time.Time // nil is time.Now
+	Log       *slog.Logger     // nil is slog.Default
 }
 
 // Engine keeps the loop of issues. It holds no state between transactions and is
@@ -32,7 +31,6 @@ type Engine struct {
 	texts *text.Catalogue
 	forms *checklist.Library
 	base  string
-	link  func(project, issue string) string
 	now   func() time.Time
 	log   *slog.Logger
 }
@@ -42,10 +40,7 @@ func NewEngine(o Options) (*Engine, error) {
 	if o.Rules == nil || o.Texts == nil {
 		return nil, errors.New("alerts: a required option is missing")
 	}
-	e := &Engine{rules: o.Rules, texts: o.Texts, forms: o.Forms, base: o.PublicURL, link: o.Link, now: o.Now, log: o.Log}
-	if e.link == nil {
-		e.link = func(project, issue string) string { return "/projects/" + project + "/issues/" + issue }
-	}
+	e := &Engine{rules: o.Rules, texts: o.Texts, forms: o.Forms, base: strings.TrimRight(o.PublicURL, "/"), now: o.Now, log: o.Log}
 	if e.now == nil {
 		e.now = time.Now
 	}
@@ -67,11 +62,34 @@ func (e *Engine) Rules(tx Tx, project string) ([]Rule, error) {
 	if err != nil {
 		return nil, err
 	}
+	return e.with(project, own), nil
+}
+
+// rulesByKind groups the rules of a project by the kind of device. Most projects
+// have none of their own.
+func (e *Engine) rulesByKind(tx Tx, project string) (map[string][]Rule, error) {
+	own, err := tx.RuleOverrides(project)
+	if err != nil {
+		return nil, err
+	}
+	if len(own) == 0 {
+		return e.rules.byKind, nil
+	}
+	rules := e.with(project, own)
+	kinds := make(map[string][]Rule)
+	for _, r := range rules {
+		kinds[r.Kind] = append(kinds[r.Kind], r)
+	}
+	return kinds, nil
+}
+
+// with puts a project's own rules over the built-in ones.
+func (e *Engine) with(project string, own map[string][]byte) []Rule {
 	rules, broken := e.rules.With(own)
 	if broken != nil {
 		e.log.Warn("a project's own rule is left aside", "project", project, "error", broken)
 	}
-	return rules, nil
+	return rules
 }
 
 // loop is the loop of issues within one transaction.

@@ -290,10 +290,12 @@ func (j *Jobs) prune(ctx context.Context, at time.Time) error {
 // cronLog passes what cron says on to slog.
 type cronLog struct{ log *slog.Logger }
 
+// Info takes what cron does, which is of little interest.
 func (l cronLog) Info(msg string, keysAndValues ...any) {
 	l.log.Debug("cron", append([]any{"event", msg}, keysAndValues...)...)
 }
 
+// Error takes a job's panic.
 func (l cronLog) Error(err error, msg string, keysAndValues ...any) {
 	l.log.Error("cron", append([]any{"event", msg, "error", err}, keysAndValues...)...)
 }

@@ -21,7 +21,7 @@ type Batch struct {
 type judged struct {
 	rules  map[string][]Rule     // by kind of device
 	silent map[string]site.Issue // open silence issues by device
-	zone   *time.Location        // for the rules of the night
+	zone   *time.Location        // for the rules of the night; nil: not asked for yet
 }
 
 type stateKey struct{ device, metric string }
@@ -35,11 +35,7 @@ func (b *Batch) judged(project string) (*judged, error) {
 	if j, ok := b.projects[project]; ok {
 		return j, nil
 	}
-	p, err := b.loop.project(project)
-	if err != nil {
-		return nil, err
-	}
-	rules, err := b.loop.Rules(b.loop.tx, project)
+	rules, err := b.loop.rulesByKind(b.loop.tx, project)
 	if err != nil {
 		return nil, err
 	}
@@ -47,10 +43,7 @@ func (b *Batch) judged(project string) (*judged, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &judged{rules: make(map[string][]Rule), silent: make(map[string]site.Issue, len(silent)), zone: p.Location()}
-	for _, r := range rules {
-		j.rules[r.Kind] = append(j.rules[r.Kind], r)
-	}
+	j := &judged{rules: rules, silent: make(map[string]site.Issue, len(silent))}
 	for _, i := range silent {
 		j.silent[i.Device] = i
 	}
@@ -72,12 +65,31 @@ func (b *Batch) ReadingTaken(d site.Device, r site.Reading, arrived time.Time) e
 		if !ok || math.IsNaN(value) {
 			continue
 		}
+		if rule.Night != nil {
+			zone, err := b.zone(d.Project, j)
+			if err != nil {
+				return err
+			}
+			rule = rule.at(r.T.In(zone))
+		}
+		// The records keep milliseconds.
 		x := sample{T: r.T.Truncate(time.Millisecond), Value: value, Late: arrived.Sub(r.T) > b.loop.rules.late}
-		if err := b.judge(d, rule.at(r.T.In(j.zone)), x); err != nil {
+		if err := b.judge(d, rule, x); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (b *Batch) zone(project string, j *judged) (*time.Location, error) {
+	if j.zone == nil {
+		p, err := b.loop.project(project)
+		if err != nil {
+			return nil, err
+		}
+		j.zone = p.Location()
+	}
+	return j.zone, nil
 }
 
 func (b *Batch) judge(d site.Device, rule Rule, x sample) error {

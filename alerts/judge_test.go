@@ -375,3 +375,22 @@ func TestRuleValidation(t *testing.T) {
 		t.Errorf("the built-in rule is now %+v", builtin)
 	}
 }
+
+// BenchmarkReading is the cost of judging one reading of a crane, two limits, in
+// transactions of 100, without a change.
+func BenchmarkReading(b *testing.B) {
+	w := newWorks(b)
+	d := w.device("crane-1")
+	values := []site.MetricValue{{Metric: "moment_percent", Value: 50}, {Metric: "wind_speed", Value: 3}, {Metric: "load", Value: 2}}
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		w.batch(func(_ *store.Tx, batch *alerts.Batch) {
+			for range 100 {
+				i++
+				w.must(batch.ReadingTaken(d, site.Reading{Project: project, Device: d.ID, T: noon.Add(time.Duration(i) * time.Millisecond), Values: values}, noon))
+			}
+		})
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(i), "ns/reading")
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -85,6 +86,7 @@ type Notifier struct {
 
 	mu     sync.Mutex
 	busy   map[targetKey]bool
+	until  map[targetKey]time.Time // when a target in trouble is tried again
 	status map[string]ChannelStatus
 }
 
@@ -117,9 +119,9 @@ func NewNotifier(o NotifierOptions) (*Notifier, error) {
 		o.Grace = 3 * time.Second
 	}
 	n := &Notifier{
-		queue: o.Queue, texts: o.Texts, poll: o.Poll, grace: o.Grace, base: o.PublicURL, now: o.Now, log: o.Log,
+		queue: o.Queue, texts: o.Texts, poll: o.Poll, grace: o.Grace, base: strings.TrimRight(o.PublicURL, "/"), now: o.Now, log: o.Log,
 		senders: make(map[string]sender), slots: make(map[string]chan struct{}), wake: make(chan struct{}, 1),
-		busy: make(map[targetKey]bool), status: make(map[string]ChannelStatus),
+		busy: make(map[targetKey]bool), until: make(map[targetKey]time.Time), status: make(map[string]ChannelStatus),
 	}
 	if o.Webhook.URL != "" {
 		w, err := newWebhook(o.Webhook, o.Now)
@@ -187,8 +189,14 @@ func (n *Notifier) Run(ctx context.Context) error {
 	tick := time.NewTicker(n.poll)
 	defer tick.Stop()
 	failing := false
+	// After a start, what waits for another try is tried at once, in its order:
+	// who was in trouble is no longer known.
+	ahead := longestWait
 	for {
-		err := n.round(ctx, &group)
+		err := n.round(ctx, &group, n.now().Add(ahead))
+		if err == nil {
+			ahead = 0
+		}
 		if err != nil && !failing && ctx.Err() == nil {
 			n.log.Error("the queue of notices cannot be read", "error", err)
 		}
@@ -202,20 +210,23 @@ func (n *Notifier) Run(ctx context.Context) error {
 	}
 }
 
-// round starts a delivery for each target that has something due and is not
-// being served.
-func (n *Notifier) round(ctx context.Context, group *sync.WaitGroup) error {
+// round starts a delivery for each target that has something due by a time and
+// is not being served.
+func (n *Notifier) round(ctx context.Context, group *sync.WaitGroup, by time.Time) error {
 	for limit := pageSize; ; limit *= 2 {
+		// Who is busy before the queue is read may be done when it has been read,
+		// and what was read of it is stale then.
+		busy := n.taken()
 		var due []site.Notice
 		err := n.queue.View(ctx, func(tx QueueTx) (err error) {
-			due, err = tx.DueNotices(n.now(), limit)
+			due, err = tx.DueNotices(by, limit)
 			return err
 		})
 		if err != nil {
 			return err
 		}
 		started := 0
-		for key, notices := range n.idle(due) {
+		for key, notices := range n.idle(due, busy) {
 			started++
 			group.Go(func() { n.deliver(ctx, key, notices) })
 		}
@@ -226,15 +237,21 @@ func (n *Notifier) round(ctx context.Context, group *sync.WaitGroup) error {
 	}
 }
 
-// idle groups due notices by target, each in the order of the changes, and takes
-// the targets that nobody serves.
-func (n *Notifier) idle(due []site.Notice) map[targetKey][]site.Notice {
+func (n *Notifier) taken() map[targetKey]bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return maps.Clone(n.busy)
+}
+
+// idle groups due notices by target, each in the order of the changes, without
+// the busy targets, and takes the others.
+func (n *Notifier) idle(due []site.Notice, busy map[targetKey]bool) map[targetKey][]site.Notice {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	groups := make(map[targetKey][]site.Notice)
 	for _, d := range due {
 		key := targetKey{d.Channel, d.Target}
-		if !n.busy[key] {
+		if !busy[key] {
 			groups[key] = append(groups[key], d)
 		}
 	}
@@ -257,6 +274,10 @@ func (n *Notifier) deliver(ctx context.Context, key targetKey, notices []site.No
 	if s == nil {
 		off := site.Errorf(site.Unavailable, "alerts.channel_off."+key.channel, "")
 		n.keep(ctx, putOff(notices, n.now().Add(offRetry), off.Error()))
+		return
+	}
+	if until := n.troubled(key); until.After(n.now()) { // queued meanwhile: behind the others
+		n.keep(ctx, putOff(notices, until, ""))
 		return
 	}
 	select {
@@ -285,10 +306,23 @@ func (n *Notifier) deliver(ctx context.Context, key targetKey, notices []site.No
 		next := n.now().Add(backoff(parcel[0].Tries, err.after))
 		n.keep(ctx, tried(parcel, next, err.Error()))
 		if !err.only {
+			n.hold(key, next)
 			n.keep(ctx, putOff(join(parcels[i+1:]), next, ""))
 			return
 		}
 	}
+}
+
+func (n *Notifier) troubled(key targetKey) time.Time {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.until[key]
+}
+
+func (n *Notifier) hold(key targetKey, until time.Time) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.until[key] = until
 }
 
 // send sends one parcel, beyond the end of the context by the time of grace.
@@ -300,6 +334,7 @@ func (n *Notifier) send(ctx context.Context, s sender, key targetKey, parcel []s
 	defer n.mu.Unlock()
 	status := n.status[key.channel]
 	if err == nil {
+		delete(n.until, key)
 		status.LastSent, status.Error = n.now(), nil
 	} else {
 		if status.Error == nil { // once per outage

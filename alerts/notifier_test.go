@@ -208,7 +208,7 @@ func TestWebhook(t *testing.T) {
 		t.Errorf("events:\n%s\nwant:\n%s", got, want)
 	}
 	e := r.events[0]
-	if e.Subject != e.Data.Issue.ID || e.Type != "topout.issue.opened" || e.Project != project || e.Data.URL != "https://topout.example/projects/wenyuan/issues/"+e.Subject {
+	if e.Subject != e.Data.Issue.ID || e.Type != "topout.issue.opened" || e.Project != project || e.Data.URL != "https://topout.example/p/wenyuan/issues/"+e.Subject {
 		t.Errorf("event %+v", e)
 	}
 	if s := n.Status(); !s[0].On || s[0].LastSent.IsZero() || s[0].Error != nil || s[1].On {
@@ -515,7 +515,7 @@ func TestMail(t *testing.T) {
 	if want := "【文源学校】严重：临边无防护  Bcc: spy@example.com    正文"; zh.Subject != want {
 		t.Errorf("subject %q, want %q", zh.Subject, want)
 	}
-	if !strings.HasPrefix(en.Subject, "[文源学校] Critical: 临边无防护") || !strings.Contains(en.Text, "Due: 2026-11-24 20:00") || !strings.Contains(en.Text, "https://topout.example/projects/wenyuan/issues/"+i.ID) {
+	if !strings.HasPrefix(en.Subject, "[文源学校] Critical: 临边无防护") || !strings.Contains(en.Text, "Due: 2026-11-24 20:00") || !strings.Contains(en.Text, "https://topout.example/p/wenyuan/issues/"+i.ID) {
 		t.Errorf("mail %+v", en)
 	}
 	for _, m := range mails {

@@ -61,7 +61,8 @@ func (l *loop) sweep(project string, devices []site.Device) error {
 		return err
 	}
 	for _, i := range open {
-		metric, title := i.Params["metric"], ""
+		metric := i.Params["metric"]
+		var title string
 		at := slices.IndexFunc(devices, func(d site.Device) bool { return d.ID == i.Device })
 		switch {
 		case at < 0 || !devices[at].RevokedAt.IsZero():

@@ -62,7 +62,7 @@ func (j *Jobs) forecastInput(ctx context.Context, r run, p site.Project) (in sch
 		if err != nil {
 			return err
 		}
-		in.Holds = Holds(open)
+		in.Holds = holds(open)
 		return nil
 	})
 	if site.IsKind(err, site.NotFound) {
@@ -71,15 +71,15 @@ func (j *Jobs) forecastInput(ctx context.Context, r run, p site.Project) (in sch
 	return in, ok, err
 }
 
-// Holds are the stops of work among open issues, for a forecast.
-func Holds(open []site.Issue) []schedule.Hold {
-	var holds []schedule.Hold
+// holds are the stops of work among open issues, for a forecast.
+func holds(open []site.Issue) []schedule.Hold {
+	var list []schedule.Hold
 	for _, i := range open {
 		if i.StopWork && i.Open() {
-			holds = append(holds, schedule.Hold{Task: i.Task, Building: i.Building, Issue: i.ID, Reason: i.Reason, Since: i.OpenedAt})
+			list = append(list, schedule.Hold{Task: i.Task, Building: i.Building, Issue: i.ID, Reason: i.Reason, Since: i.OpenedAt})
 		}
 	}
-	return holds
+	return list
 }
 
 // recordForecast tells the screens of a new forecast.

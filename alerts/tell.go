@@ -265,7 +265,7 @@ func (l *loop) event(c change) (Event, error) {
 		e.Data.Move.Note = e.Data.Move.Notes[text.Chinese]
 	}
 	if l.base != "" {
-		e.Data.URL = l.base + l.link(i.Project, i.ID)
+		e.Data.URL = l.base + "/p/" + i.Project + "/issues/" + i.ID // the web app's page
 	}
 	return e, nil
 }
