@@ -168,6 +168,13 @@ func BenchmarkRead(b *testing.B) {
 					}
 				})
 			}
+			b.Run("newest 100 by 10m of all", func(b *testing.B) {
+				q := query("dust-1", time.Time{}, monday.Add(20*time.Minute), 10*time.Minute)
+				q.Limit = 100
+				for b.Loop() {
+					mustWindows(b, s, q)
+				}
+			})
 			b.Run("raw 1000", func(b *testing.B) {
 				q := query("dust-1", from, from.Add(month), 0)
 				q.Limit = 1000

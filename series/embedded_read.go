@@ -144,32 +144,37 @@ func appendRaw(ctx context.Context, db querier, all []site.Sample, table string,
 // roll-ups, which are up to date at any time, but for hours that the range cuts;
 // others from the raw readings, while these are there.
 func (e *Embedded) Windows(ctx context.Context, q site.SeriesQuery) ([]site.Window, error) {
-	w, err := newWindows(q)
-	if err != nil {
+	if err := checkWindow(q); err != nil {
 		return nil, err
 	}
-	s := spanOf(q)
-	err = e.snapshot(ctx, func(tx *sql.Tx) error {
+	var all []site.Window
+	err := e.snapshot(ctx, func(tx *sql.Tx) error {
 		id, ok, err := seriesID(ctx, tx, q)
 		if err != nil || !ok {
 			return err
 		}
-		rolled, err := rolledPart(ctx, tx, s, w.every)
-		if err != nil {
-			return err
-		}
-		if err := rawWindows(ctx, tx, w, id, span{s.from, rolled.from}); err != nil {
-			return err
-		}
-		if err := hourlyWindows(ctx, tx, w, id, rolled); err != nil {
-			return err
-		}
-		return rawWindows(ctx, tx, w, id, span{rolled.to, s.to})
+		all, err = windowsOf(q, spanOf(q), func(part span) ([]site.Window, error) {
+			w := windows{every: int64(q.Every)}
+			err := readWindows(ctx, tx, &w, id, part)
+			return w.all, err
+		})
+		return err
 	})
+	return all, err
+}
+
+func readWindows(ctx context.Context, db querier, w *windows, id int64, s span) error {
+	rolled, err := rolledPart(ctx, db, s, w.every)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return newest(w.all, q.Limit), nil
+	if err := rawWindows(ctx, db, w, id, span{s.from, rolled.from}); err != nil {
+		return err
+	}
+	if err := hourlyWindows(ctx, db, w, id, rolled); err != nil {
+		return err
+	}
+	return rawWindows(ctx, db, w, id, span{rolled.to, s.to})
 }
 
 // rolledPart is the part of s that is to be read from the roll-ups; an empty

@@ -100,7 +100,7 @@ func TestNewerFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "series.db")
 	s := openEmbedded(t, path)
 	mustWrite(t, s, pm10("d", monday, 1))
-	exec1(t, path, "PRAGMA user_version = 9")
+	alter(t, path, "PRAGMA user_version = 9")
 	_, err := series.OpenEmbedded(t.Context(), path, series.EmbeddedOptions{})
 	wantCode(t, err, "series.newer_file")
 	if _, err := series.OpenEmbedded(t.Context(), t.TempDir(), series.EmbeddedOptions{}); err == nil {
@@ -108,7 +108,7 @@ func TestNewerFile(t *testing.T) {
 	}
 }
 
-func exec1(t *testing.T, path, statement string) {
+func alter(t *testing.T, path, statement string) {
 	t.Helper()
 	db, err := sql.Open("sqlite", path)
 	if err != nil {
@@ -187,21 +187,9 @@ func TestTooOld(t *testing.T) {
 	}
 }
 
-// TestPruneIsCheap drops a month of many readings without touching each.
-func TestPruneIsCheap(t *testing.T) {
-	s := openEmbedded(t, filepath.Join(t.TempDir(), "series.db"))
-	month := time.Date(2025, 5, 1, 0, 0, 0, 0, time.UTC)
-	mustWrite(t, s, stream(month, 60_000)...)
-	start := time.Now()
-	if err := s.Prune(t.Context(), month.AddDate(0, 1, 0)); err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("dropped 120,000 values in %s", time.Since(start))
-}
-
-// TestFullDisk holds that a store that cannot write says so and loses nothing of
-// what it had.
-func TestFullDisk(t *testing.T) {
+// TestLockedFile holds that a store that cannot write says so, loses nothing of
+// what it had, and goes on when it can.
+func TestLockedFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "series.db")
 	s := openEmbedded(t, path)
 	mustWrite(t, s, pm10("d", monday, 1))

@@ -84,8 +84,7 @@ func storable(q site.SeriesQuery) bool {
 	return validName(q.Project) && validName(q.Device) && validName(q.Metric)
 }
 
-// Raw gives readings as they came. With a limit it reads backwards in growing
-// steps, so that a page of a year's readings does not read the year.
+// Raw gives readings as they came.
 func (s *Influx) Raw(ctx context.Context, q site.SeriesQuery) ([]site.Sample, error) {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
@@ -98,25 +97,15 @@ func (s *Influx) Raw(ctx context.Context, q site.SeriesQuery) ([]site.Sample, er
 		return s.samples(ctx, f, q, whole)
 	}
 	var all []site.Sample
-	// What stands in the future is little: readings far ahead are refused.
-	part := span{max(whole.from, min(whole.to, time.Now().UnixNano())-hour), whole.to}
-	for step := 4 * hour; ; step *= 4 {
+	err = whole.backwards(hour, 1, func(part span) (bool, error) {
 		older, err := s.samples(ctx, f, q, part)
-		if err != nil {
-			return nil, err
-		}
 		all = append(older, all...)
-		if len(all) >= q.Limit || part.from <= whole.from {
-			return newest(all, q.Limit), nil
-		}
-		part = span{max(whole.from, part.from-step), part.from}
-	}
+		return len(all) >= q.Limit, err
+	})
+	return newest(all, q.Limit), err
 }
 
 func (s *Influx) samples(ctx context.Context, f flux, q site.SeriesQuery, part span) ([]site.Sample, error) {
-	if part.empty() {
-		return nil, nil
-	}
 	var all []site.Sample
 	err := s.rows(ctx, f.raw(q, part), func(r row) {
 		if v, ok := r.num(); ok && r.Time().UnixNano() < part.to {
@@ -127,21 +116,26 @@ func (s *Influx) samples(ctx context.Context, f flux, q site.SeriesQuery, part s
 	return all, err
 }
 
-// Windows summarises readings: first what is rolled up, where the windows are
-// long enough, then the raw readings that came after it.
+// Windows summarises readings.
 func (s *Influx) Windows(ctx context.Context, q site.SeriesQuery) ([]site.Window, error) {
-	w, err := newWindows(q)
-	if err != nil {
+	if err := checkWindow(q); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
 	f, err := s.flux(ctx)
-	raw := spanOf(q)
-	if err != nil || raw.empty() || !storable(q) {
+	whole := spanOf(q)
+	if err != nil || whole.empty() || !storable(q) {
 		return nil, err
 	}
-	if whole := raw.hours(); q.Every >= time.Hour && !whole.empty() {
+	return windowsOf(q, whole, func(part span) ([]site.Window, error) { return s.windows(ctx, f, q, part) })
+}
+
+// windows reads first what is rolled up, where the windows are long enough, then
+// the raw readings that came after it.
+func (s *Influx) windows(ctx context.Context, f flux, q site.SeriesQuery, in span) ([]site.Window, error) {
+	w := windows{every: int64(q.Every)}
+	if whole := in.hours(); q.Every >= time.Hour && !whole.empty() {
 		rolled, err := s.summaries(ctx, f.rolled(q, whole), whole, hour, row.Field)
 		if err != nil {
 			return nil, err
@@ -149,11 +143,11 @@ func (s *Influx) Windows(ctx context.Context, q site.SeriesQuery) ([]site.Window
 		for _, one := range rolled {
 			one.sum *= float64(one.count) // it was the mean
 			w.add(one)
-			raw.from = one.t + hour
+			in.from = one.t + hour
 		}
 	}
-	if !raw.empty() {
-		late, err := s.summaries(ctx, f.windows(q, raw), raw, w.every, row.Result)
+	if !in.empty() {
+		late, err := s.summaries(ctx, f.windows(q, in), in, w.every, row.Result)
 		if err != nil {
 			return nil, err
 		}
@@ -161,7 +155,7 @@ func (s *Influx) Windows(ctx context.Context, q site.SeriesQuery) ([]site.Window
 			w.add(one)
 		}
 	}
-	return newest(w.all, q.Limit), nil
+	return w.all, nil
 }
 
 // summaries puts rows together by their time, rounded down to a multiple of

@@ -182,6 +182,40 @@ func (s span) hours() span {
 	return whole
 }
 
+// backwards reads s from its newest end, in parts each four times as long as the
+// one before, until read has enough. So a page of a year costs no more than the
+// page. Parts start at multiples of unit.
+func (s span) backwards(step, unit int64, read func(part span) (enough bool, err error)) error {
+	for to := s.to; to > s.from; step = 4 * min(step, math.MaxInt64/8) {
+		part := span{s.from, to}
+		if step < to-s.from {
+			part.from = max(s.from, (to-step)/unit*unit)
+		}
+		if enough, err := read(part); enough || err != nil {
+			return err
+		}
+		to = part.from
+	}
+	return nil
+}
+
+// windowsOf reads the windows of a query, the newest only when it has a limit.
+func windowsOf(q site.SeriesQuery, s span, read func(part span) ([]site.Window, error)) ([]site.Window, error) {
+	every, limit := int64(q.Every), int64(q.Limit)
+	cutsHours := every > hour && every%hour != 0 // then a roll-up could fall between two parts
+	if limit <= 0 || cutsHours || every > (s.to-s.from)/limit {
+		all, err := read(s)
+		return newest(all, q.Limit), err
+	}
+	var all []site.Window
+	err := s.backwards(every*limit, every, func(part span) (bool, error) {
+		older, err := read(part)
+		all = append(older, all...)
+		return int64(len(all)) >= limit, err
+	})
+	return newest(all, q.Limit), err
+}
+
 // windows gathers summaries, fed in rising time, into windows of a length.
 type windows struct {
 	every int64
@@ -189,11 +223,12 @@ type windows struct {
 	sum   float64 // of the last one
 }
 
-func newWindows(q site.SeriesQuery) (*windows, error) {
+// checkWindow refuses a query for windows without a length.
+func checkWindow(q site.SeriesQuery) error {
 	if q.Every <= 0 {
-		return nil, site.Errorf(site.Invalid, "series.bad_window", "every")
+		return site.Errorf(site.Invalid, "series.bad_window", "every")
 	}
-	return &windows{every: int64(q.Every)}, nil
+	return nil
 }
 
 // summary is what is kept of the readings of a time.
