@@ -171,7 +171,7 @@ func readRecord(b []byte) ([]entry, error) {
 		return nil, errRecord
 	}
 	count := r.uvarint()
-	if count > uint64(len(r.b)) { // an entry has more than one byte
+	if r.bad || count > uint64(len(r.b)) { // an entry has more than one byte
 		return nil, errRecord
 	}
 	out := make([]entry, 0, count)
@@ -210,12 +210,16 @@ func (r *recordReader) entry() (entry, bool) {
 	}
 	if flags&flagAway != 0 {
 		e.away = &refusal{code: string(r.bytes()), device: string(r.bytes())}
-		if n := r.uvarint(); n > 0 && n <= uint64(len(r.b)) {
+		n := r.uvarint()
+		if n > uint64(len(r.b)) { // a pair has two bytes at least
+			return e, false
+		}
+		if n > 0 {
 			e.away.params = make(map[string]string, n)
-			for range n {
-				k := string(r.bytes())
-				e.away.params[k] = string(r.bytes())
-			}
+		}
+		for range n {
+			k := string(r.bytes())
+			e.away.params[k] = string(r.bytes())
 		}
 	}
 	return e, !r.bad && e.Door != ""
