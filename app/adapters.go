@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 
 	"topout/alerts"
 	"topout/api"
@@ -46,6 +47,10 @@ type points struct{ series.Store }
 
 func (p points) Write(ctx context.Context, list []site.Point) ([]ingest.PointError, error) {
 	refused, err := p.Store.Write(ctx, list)
+	var retry *series.RetryError
+	if errors.As(err, &retry) {
+		err = &ingest.RetryError{After: retry.After, Err: retry.Err}
+	}
 	if len(refused) == 0 {
 		return nil, err
 	}

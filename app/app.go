@@ -286,9 +286,13 @@ func (a *App) keepForecasts(ctx context.Context) {
 // firstAdmin makes the account of admin when there is nobody yet, and gives its
 // password when that was made up here.
 func (a *App) firstAdmin(ctx context.Context) (shown string, err error) {
-	password := a.settings.AdminPassword
-	if password == "" {
-		password = newPassword()
+	password, madeUp := a.settings.AdminPassword, false
+	switch {
+	case password != "":
+	case a.opts.Demo:
+		_, password = demoLogins()
+	default:
+		password, madeUp = newPassword(), true
 	}
 	err = a.store.Update(ctx, func(tx *store.Tx) error {
 		people, err := tx.People()
@@ -299,7 +303,7 @@ func (a *App) firstAdmin(ctx context.Context) (shown string, err error) {
 		if err != nil {
 			return err
 		}
-		if a.settings.AdminPassword == "" {
+		if madeUp {
 			shown = password
 		}
 		admin := site.Person{Login: "admin", Name: "admin", CreatedAt: a.opts.Now().UTC()}

@@ -173,7 +173,7 @@ func (l *lab) telegrafConfig() string {
   max_undelivered_messages = 10000
   data_format = "json_v2"
   [[inputs.mqtt_consumer.topic_parsing]]
-    topic = "_/_/+/_/+"
+    topic = "topout/v1/+/readings/+"
     tags = "_/_/project/_/device"
   [[inputs.mqtt_consumer.json_v2]]
     measurement_name = "reading"
