@@ -52,6 +52,9 @@ func (s *Server) chain(router http.Handler) http.Handler {
 		info := &request{lang: s.texts.Match(accept), chosen: accept != "", route: "unmatched", address: address(r), tls: r.TLS != nil}
 		r = r.WithContext(context.WithValue(r.Context(), requestKey, info))
 		rec := &recorder{ResponseWriter: w}
+		if r.Method == http.MethodHead && strings.HasPrefix(r.URL.Path, base) && r.URL.Path != routeEvents {
+			r.Method = http.MethodGet // net/http leaves the body out by itself
+		}
 		started := time.Now()
 		defer func() {
 			if p := recover(); p != nil {
@@ -77,6 +80,9 @@ func (s *Server) recovered(w *recorder, r *http.Request, p any) {
 	s.write(w, r, s.problem(requestOf(r.Context()).lang, http.StatusInternalServerError, "error.internal", nil))
 }
 
+// vary names what an answer of the API depends on.
+const vary = "Accept-Language, Authorization, Cookie"
+
 // policy lets the web app load from here only. Vant and uPlot set styles on elements.
 const policy = "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; font-src 'self' data:; " +
 	"worker-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
@@ -93,7 +99,7 @@ func setHeaders(h http.Header, r *http.Request) {
 	}
 	if isAPI(r.URL.Path) {
 		h.Set("Cache-Control", "no-store")
-		h.Set("Vary", "Accept-Language, Authorization, Cookie")
+		h.Set("Vary", vary)
 	}
 }
 

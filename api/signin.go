@@ -117,12 +117,18 @@ func (s *Server) checkPassword(ctx context.Context, login, password, addr string
 
 func loginKey(login string) string { return "login " + strings.ToLower(login) }
 
+// throttled refuses when too many attempts of a key are in the window.
 func throttled(tx Tx, key string, tries int, now time.Time) error {
 	n, err := tx.LoginFailures(key, now.Add(-loginWindow))
-	if err == nil && n >= tries {
-		err = &later{site.Errorf(site.TooMany, "api.too_many_logins", ""), loginWindow}
+	switch {
+	case err != nil:
+		return err
+	case n >= tries:
+		return &later{site.Errorf(site.TooMany, "api.too_many_logins", ""), loginWindow}
+	case n == 0: // older ones count no more
+		return tx.ClearLoginFailures(key)
 	}
-	return err
+	return nil
 }
 
 // verify compares a password, and gives up when too many wait for their turn.
@@ -158,7 +164,7 @@ func (s *Server) signOut(ctx context.Context, c *caller, _ *nothing) (*clearedCo
 		}
 		s.feed.recheck()
 	}
-	return &clearedCookie{s.cookie("", -1, requestOf(ctx).tls).String()}, nil
+	return &clearedCookie{s.cookie("", -time.Second, requestOf(ctx).tls).String()}, nil
 }
 
 func (s *Server) cookie(token string, life time.Duration, tls bool) *http.Cookie {

@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"topout/alerts"
@@ -62,7 +61,6 @@ type siteOptions struct {
 
 func newSite(t *testing.T, o siteOptions) *testSite {
 	t.Helper()
-	gin.SetMode(gin.ReleaseMode)
 	ctx := context.Background()
 	dir := t.TempDir()
 	s := &testSite{t: t, broker: &recordingBroker{}, jobs: &recordingJobs{}, health: &setHealth{}, tokens: map[string]string{}, log: &bytes.Buffer{}}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -134,6 +135,7 @@ type asOfQuery struct {
 	InProject
 	AsOf        moment `query:"as_of" doc:"data date; absent: now"`
 	IfNoneMatch string `header:"If-None-Match" maxLength:"1000"`
+	Encodings   string `header:"Accept-Encoding" hidden:"true"`
 }
 
 // cachedBody is a ready-made body with its ETag; 304 has none.
@@ -142,6 +144,8 @@ type cachedBody struct {
 	ETag         string `header:"ETag"`
 	CacheControl string `header:"Cache-Control"`
 	ContentType  string `header:"Content-Type" hidden:"true"`
+	Encoding     string `header:"Content-Encoding" hidden:"true"`
+	Vary         string `header:"Vary" hidden:"true"`
 	Body         []byte
 }
 
@@ -159,8 +163,14 @@ func (s *Server) cachedJSON(ctx context.Context, c *caller, in *asOfQuery, name 
 	if err != nil {
 		return nil, err
 	}
-	out := &cachedBody{Status: http.StatusOK, ETag: kept.etag, CacheControl: "private, no-cache", ContentType: "application/json", Body: kept.json}
-	if matches(in.IfNoneMatch, kept.etag) {
+	out := &cachedBody{
+		Status: http.StatusOK, ETag: kept.etag, CacheControl: "private, no-cache", ContentType: "application/json",
+		Vary: vary + ", Accept-Encoding", Body: kept.json,
+	}
+	if kept.zipped != nil && acceptsGzip(in.Encodings) {
+		out.ETag, out.Encoding, out.Body = zippedTag(kept.etag), "gzip", kept.zipped
+	}
+	if matches(in.IfNoneMatch, out.ETag) {
 		out.Status, out.Body = http.StatusNotModified, nil
 	}
 	return out, nil
@@ -185,8 +195,9 @@ func asOfText(a asOf, view *projectOutlook) string {
 }
 
 type readyBody struct {
-	json []byte
-	etag string
+	json   []byte
+	zipped []byte // nil when it would not be smaller
+	etag   string // of json; zippedTag makes that of zipped
 }
 
 // body gives a body of this forecast, made the first time.
@@ -198,7 +209,11 @@ func (v *projectOutlook) body(name string, make func() any) (*readyBody, error) 
 	if err != nil {
 		return nil, err
 	}
-	kept, _ := v.bodies.LoadOrStore(name, &readyBody{b, etagOf(b)})
+	zipped, err := zip(b, gzip.BestSpeed)
+	if err != nil {
+		return nil, err
+	}
+	kept, _ := v.bodies.LoadOrStore(name, &readyBody{b, zipped, etagOf(b)})
 	return kept.(*readyBody), nil
 }
 

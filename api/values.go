@@ -238,7 +238,7 @@ type InProject struct {
 // Paged asks for a page of a list, newest first.
 type Paged struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
-	Cursor string `query:"cursor" maxLength:"300" doc:"next of the page before"`
+	Cursor string `query:"cursor" maxLength:"300" pattern:"^[^\\x00]*$" doc:"next of the page before"`
 }
 
 // Span limits a list to a time at the source: from, inclusive, to, exclusive; a day counts as a whole.

@@ -55,11 +55,21 @@ func newWebApp(files fs.FS) (*webApp, error) {
 
 func newWebFile(name string, b []byte) (*webFile, error) {
 	f := &webFile{plain: b, etag: etagOf(b), forever: hashed.MatchString(name), kind: contentType(name)}
-	if !compressible(f.kind) || len(b) < 1024 {
+	if !compressible(f.kind) {
 		return f, nil
 	}
+	var err error
+	f.zipped, err = zip(b, gzip.BestCompression)
+	return f, err
+}
+
+// zip compresses; nil when b is small or would not get smaller.
+func zip(b []byte, level int) ([]byte, error) {
+	if len(b) < 1024 {
+		return nil, nil
+	}
 	var zipped bytes.Buffer
-	w, err := gzip.NewWriterLevel(&zipped, gzip.BestCompression)
+	w, err := gzip.NewWriterLevel(&zipped, level)
 	if err != nil {
 		return nil, err
 	}
@@ -69,11 +79,15 @@ func newWebFile(name string, b []byte) (*webFile, error) {
 	if err := w.Close(); err != nil {
 		return nil, err
 	}
-	if zipped.Len() < len(b) {
-		f.zipped = zipped.Bytes()
+	if zipped.Len() >= len(b) {
+		return nil, nil
 	}
-	return f, nil
+	return zipped.Bytes(), nil
 }
+
+// zippedTag is the ETag of a body's compressed form, which is another than that
+// of its plain one (RFC 9110, 8.8.3.3).
+func zippedTag(etag string) string { return strings.TrimSuffix(etag, `"`) + `-gzip"` }
 
 // contentType knows the app's kinds of file whatever the machine's tables say.
 func contentType(name string) string {
@@ -122,21 +136,21 @@ func (a *webApp) serve(w http.ResponseWriter, r *http.Request) bool {
 func (f *webFile) write(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", f.kind)
-	h.Set("ETag", f.etag)
 	h.Set("Vary", "Accept-Encoding")
 	if f.forever {
 		h.Set("Cache-Control", "public, max-age=31536000, immutable")
 	} else {
 		h.Set("Cache-Control", "no-cache")
 	}
-	if matches(r.Header.Get("If-None-Match"), f.etag) {
+	body, etag := f.plain, f.etag
+	if f.zipped != nil && acceptsGzip(r.Header.Get("Accept-Encoding")) {
+		h.Set("Content-Encoding", "gzip")
+		body, etag = f.zipped, zippedTag(etag)
+	}
+	h.Set("ETag", etag)
+	if matches(r.Header.Get("If-None-Match"), etag) {
 		w.WriteHeader(http.StatusNotModified)
 		return
-	}
-	body := f.plain
-	if f.zipped != nil && acceptsGzip(r) {
-		h.Set("Content-Encoding", "gzip")
-		body = f.zipped
 	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(http.StatusOK)
@@ -145,8 +159,9 @@ func (f *webFile) write(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func acceptsGzip(r *http.Request) bool {
-	for part := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
+// acceptsGzip reads an Accept-Encoding.
+func acceptsGzip(header string) bool {
+	for part := range strings.SplitSeq(header, ",") {
 		name, weight, _ := strings.Cut(strings.TrimSpace(part), ";")
 		if name == "gzip" || name == "*" {
 			return !strings.HasSuffix(strings.ReplaceAll(weight, " ", ""), "q=0")
