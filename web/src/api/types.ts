@@ -55,6 +55,8 @@ export interface Cause {
   last_report?: string | null
   by?: string
   name?: string
+  building?: string
+  note?: string
 }
 
 export interface TimelineTask {
@@ -89,6 +91,8 @@ export interface TimelineBuilding {
 export interface Milestone {
   id: string
   name: string
+  building?: string
+  reached?: boolean
   baseline: string | null
   forecast: string | null
   p50?: string | null
@@ -216,6 +220,8 @@ export interface ActiveTask {
   forecast_finish: string | null
   baseline_finish: string | null
   slip_days: number
+  quantity?: number
+  unit?: string
 }
 
 export interface Today {
@@ -305,6 +311,8 @@ export interface Rule {
   hysteresis: number
   hold_seconds: number
   source: string
+  source_en?: string
+  night?: { from: string; to: string; levels: { severity: Severity; limit: number }[] }
   default: boolean
 }
 

@@ -1,4 +1,4 @@
-import { toDate, weekday, type Day } from './dates'
+import { toDate, type Day } from './dates'
 
 /** A number in the locale with at most `digits` decimals, and a true minus sign. */
 export function number(locale: string, value: number, digits = 1): string {
@@ -16,12 +16,17 @@ export function signedDays(locale: string, days: number): string {
   return days > 0 ? `+${text}` : text
 }
 
+/** English here is that of 20 Aug, not of Aug 20. */
+export function dateLocale(locale: string): string {
+  return locale === 'en' ? 'en-GB' : locale
+}
+
 /** Day and month; the year when it is another than that of `today`, the weekday when near. */
 export function day(locale: string, value: Day, today: Day): string {
   const date = toDate(value)
   const sameYear = date.getUTCFullYear() === toDate(today).getUTCFullYear()
   const near = Math.abs(value - today) <= 7
-  return new Intl.DateTimeFormat(locale, {
+  return new Intl.DateTimeFormat(dateLocale(locale), {
     timeZone: 'UTC',
     day: 'numeric',
     month: locale.startsWith('zh') ? 'long' : 'short',
@@ -31,17 +36,13 @@ export function day(locale: string, value: Day, today: Day): string {
 }
 
 export function weekdayName(locale: string, value: Day): string {
-  return new Intl.DateTimeFormat(locale, { timeZone: 'UTC', weekday: 'narrow' }).format(toDate(value))
-}
-
-export function isWeekend(value: Day): boolean {
-  return weekday(value) === 6
+  return new Intl.DateTimeFormat(dateLocale(locale), { timeZone: 'UTC', weekday: 'narrow' }).format(toDate(value))
 }
 
 /** Time of day for today, else the day with the time. */
 export function moment(locale: string, at: Date, zone: string, now: Date): string {
   const dayOf = (d: Date) => new Intl.DateTimeFormat('en-CA', { timeZone: zone }).format(d)
-  const time = new Intl.DateTimeFormat(locale, {
+  const time = new Intl.DateTimeFormat(dateLocale(locale), {
     timeZone: zone,
     hour: '2-digit',
     minute: '2-digit',
@@ -49,7 +50,7 @@ export function moment(locale: string, at: Date, zone: string, now: Date): strin
   }).format(at)
   if (dayOf(at) === dayOf(now)) return time
   const sameYear = dayOf(at).slice(0, 4) === dayOf(now).slice(0, 4)
-  const date = new Intl.DateTimeFormat(locale, {
+  const date = new Intl.DateTimeFormat(dateLocale(locale), {
     timeZone: zone,
     day: 'numeric',
     month: locale.startsWith('zh') ? 'long' : 'short',

@@ -20,7 +20,7 @@ export function late(slipDays: number | null | undefined): boolean {
   return (slipDays ?? 0) >= 0.5
 }
 
-/** The rows to show: milestones first, then each building with its tasks unless folded. */
+/** The rows to show: the project's milestones first, then each building with its own and its tasks unless folded. */
 export function buildRows(data: Timeline, folded: ReadonlySet<string>, filter: RowFilter): Row[] {
   const text = filter.text.trim().toLowerCase()
   const filtering = filter.late || filter.critical || text !== ''
@@ -32,23 +32,36 @@ export function buildRows(data: Timeline, folded: ReadonlySet<string>, filter: R
   const rows: Row[] = []
   const points = data.milestones.filter((m) => keep(m.name, m.id, m.slip_days, !filter.critical))
   const isMilestone = new Set(data.milestones.map((m) => m.id))
-  if (points.length > 0) {
+  const homes = new Set(data.buildings.map((b) => b.id))
+  const ofProject = points.filter((m) => !m.building || !homes.has(m.building))
+  if (ofProject.length > 0) {
     const shut = folded.has(milestonesKey)
-    rows.push({ kind: 'milestones', key: milestonesKey, folded: shut, count: points.length })
+    rows.push({ kind: 'milestones', key: milestonesKey, folded: shut, count: ofProject.length })
     if (!shut)
-      for (const m of points) rows.push({ kind: 'milestone', key: `m:${m.id}`, milestone: m, parent: milestonesKey })
+      for (const m of ofProject) rows.push({ kind: 'milestone', key: `m:${m.id}`, milestone: m, parent: milestonesKey })
   }
   for (const building of data.buildings) {
     const tasks = building.tasks.filter(
       (t) => !isMilestone.has(t.id) && keep(t.name, t.id, t.slip_days, t.critical),
     )
-    if (tasks.length === 0 && filtering) continue
+    const own = points.filter((m) => m.building !== '' && m.building === building.id)
+    if (tasks.length + own.length === 0 && filtering) continue
     const key = `b:${building.id}`
     const shut = folded.has(key) && text === ''
     rows.push({ kind: 'building', key, building, folded: shut })
-    if (!shut) for (const t of tasks) rows.push({ kind: 'task', key: t.id, task: t, parent: key, of: building.name })
+    if (shut) continue
+    for (const t of tasks) rows.push({ kind: 'task', key: t.id, task: t, parent: key, of: building.name })
+    for (const m of own) rows.push({ kind: 'milestone', key: `m:${m.id}`, milestone: m, parent: key })
   }
   return rows
+}
+
+/** What to fold at first sight: all but the buildings that hold the delivery, or else are latest. */
+export function firstFolds(data: Timeline): string[] {
+  const held = new Set((data.delivery.cause ?? []).map((c) => c.building).filter((b) => b))
+  const latest = [...data.buildings].sort((a, b) => b.slip_days - a.slip_days)[0]
+  const open = (id: string) => held.has(id) || (held.size === 0 && id === latest?.id)
+  return data.buildings.filter((b) => b.tasks.length > 0 && !open(b.id)).map((b) => `b:${b.id}`)
 }
 
 /** Indexes [from, to) of the rows to draw: those in view and some more on either side. */

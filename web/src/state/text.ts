@@ -61,6 +61,16 @@ export function useText() {
     return te(key) ? t(key) : code
   }
 
+  /** A unit in the words of the language where it is a word. */
+  function unit(code: string): string {
+    return code === '0/1' ? '' : term('unit', code)
+  }
+  /** A reading's value; what is on or off says so. */
+  function reading(value: number | null | undefined, code: string, digits = 1): string {
+    if (code === '0/1' && value != null) return value ? t('on.yes') : t('on.no')
+    return number(value, digits)
+  }
+
   /** Between sentences; Chinese needs none. */
   const gap = computed(() => (locale.value.startsWith('zh') ? '' : ' '))
 
@@ -76,5 +86,5 @@ export function useText() {
     return t('problem.server')
   }
 
-  return { t, te, locale, number, day, dayOf, today, moment, age, duration, slip, slipWords, term, problem, gap }
+  return { t, te, locale, number, day, dayOf, today, moment, age, duration, slip, slipWords, term, problem, gap, unit, reading }
 }
