@@ -2,6 +2,7 @@ package alerts_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -124,39 +125,49 @@ func TestManyInOneBatch(t *testing.T) {
 // TestBuiltinLimits holds what the built-in rules make of single readings.
 func TestBuiltinLimits(t *testing.T) {
 	type values map[string]float64
-	for _, c := range []struct {
-		device string
+	w := newWorks(t)
+	for n, c := range []struct {
+		kind   string
 		values values
-		want   string
+		want   string // metric and severity of the issue; empty: none
 	}{
-		{"crane-1", values{"moment_percent": 89.9}, ""},
-		{"crane-1", values{"moment_percent": 90}, "reading:crane-1:moment_percent warning open"},
-		{"crane-1", values{"moment_percent": 100}, "reading:crane-1:moment_percent critical open"},
-		{"crane-1", values{"wind_speed": 8.9}, ""},
-		{"crane-1", values{"wind_speed": 9}, "reading:crane-1:wind_speed info open"},
-		{"crane-1", values{"wind_speed": 10.8}, "reading:crane-1:wind_speed warning open"},
-		{"crane-1", values{"wind_speed": 12}, "reading:crane-1:wind_speed critical open"},
-		{"dust-1", values{"wind_speed": 12.1}, "reading:dust-1:wind_speed critical open"},
-		{"dust-1", values{"pm10": 900}, ""}, // not for a single value
-		{"form-1", values{"settlement": -8}, "reading:form-1:settlement critical open"},
-		{"form-1", values{"horizontal": 9.6}, "reading:form-1:horizontal warning open"},
-		{"form-1", values{"tilt": 3.2}, "reading:form-1:tilt warning open"},
-		{"box-1", values{"leakage": 30}, "reading:box-1:leakage critical open"},
-		{"box-1", values{"smoke": 1}, "reading:box-1:smoke critical open"},
-		{"concrete-1", values{"core_temperature": 60, "surface_temperature": 35, "air_temperature": 20}, "reading:concrete-1:core_surface_difference warning open"},
-		{"concrete-1", values{"core_temperature": 60.1, "surface_temperature": 35, "air_temperature": 20}, "reading:concrete-1:core_surface_difference critical open"},
-		{"concrete-1", values{"core_temperature": 60}, ""}, // one alone makes no difference
-		{"gate-1", values{"inside": 100000}, ""},
-		{"thing-1", values{"whatever": 100000}, ""},
+		{"tower_crane", values{"moment_percent": 89.9}, ""},
+		{"tower_crane", values{"moment_percent": 90}, "moment_percent warning"},
+		{"tower_crane", values{"moment_percent": 100}, "moment_percent critical"},
+		{"tower_crane", values{"wind_speed": 8.9}, ""},
+		{"tower_crane", values{"wind_speed": 9}, "wind_speed info"},
+		{"tower_crane", values{"wind_speed": 10.8}, "wind_speed warning"},
+		{"tower_crane", values{"wind_speed": 12}, "wind_speed critical"},
+		{"dust", values{"wind_speed": 12.1}, "wind_speed critical"},
+		{"dust", values{"pm10": 900}, ""}, // not for a single value
+		{"formwork", values{"settlement": -8}, "settlement critical"},
+		{"formwork", values{"horizontal": 9.6}, "horizontal warning"},
+		{"formwork", values{"tilt": 3.2}, "tilt warning"},
+		{"distribution_box", values{"leakage": 30}, "leakage critical"},
+		{"distribution_box", values{"smoke": 1}, "smoke critical"},
+		{"mass_concrete", values{"core_temperature": 60, "surface_temperature": 35, "air_temperature": 20}, "core_surface_difference warning"},
+		{"mass_concrete", values{"core_temperature": 60.1, "surface_temperature": 35, "air_temperature": 20}, "core_surface_difference critical"},
+		{"mass_concrete", values{"core_temperature": 60}, ""}, // one alone makes no difference
+		{"gate", values{"inside": 100000}, ""},
+		{"thing", values{"whatever": 100000}, ""},
 	} {
-		w := newWorks(t)
+		id := fmt.Sprintf("device-%d", n)
+		w.update(func(tx *store.Tx) {
+			w.must(tx.CreateDevice(site.Device{ID: id, Project: project, Kind: c.kind, CreatedAt: noon}, []byte("hash")))
+		})
 		var list []site.MetricValue
 		for m, v := range c.values {
 			list = append(list, site.MetricValue{Metric: m, Value: v})
 		}
-		w.readingAt(c.device, noon, list...)
-		if got := w.open(); got != c.want {
-			t.Errorf("%s %v: %q, want %q", c.device, c.values, got, c.want)
+		w.readingAt(id, noon, list...)
+		got := ""
+		for _, i := range w.issues() {
+			if i.Device == id {
+				got += i.Params["metric"] + " " + string(i.Severity)
+			}
+		}
+		if got != c.want {
+			t.Errorf("%s %v: %q, want %q", c.kind, c.values, got, c.want)
 		}
 	}
 }

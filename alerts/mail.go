@@ -170,11 +170,19 @@ func (m *mailer) mail(ctx context.Context, to string, l letter) error {
 	msg.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: no answers, please
 	msg.SetBodyString(mail.TypeTextPlain, l.body)
 	if err := m.client.DialAndSendWithContext(ctx, msg); err != nil {
-		var refused *mail.SendError
-		only := errors.As(err, &refused) && !refused.IsTemp() && refused.Reason != mail.ErrConnCheck && refused.Reason != mail.ErrSMTPMailFrom
-		return m.failed(err, only)
+		return m.failed(err, refusesContent(err))
 	}
 	return nil
+}
+
+// refusesContent reports whether the server has refused this mail for good, but
+// not its sender or recipient.
+func refusesContent(err error) bool {
+	var e *mail.SendError
+	if !errors.As(err, &e) || e.IsTemp() {
+		return false
+	}
+	return e.Reason == mail.ErrSMTPData || e.Reason == mail.ErrSMTPDataClose || e.Reason == mail.ErrNoUnencoded
 }
 
 func (m *mailer) failed(err error, only bool) error {

@@ -149,7 +149,7 @@ type NewIssue struct {
 	Title    string         // required: text
 	Kind     site.IssueKind // person or blocking; empty: person
 	Severity site.Severity  // empty: warning
-	Task     string         // required when StopWork
+	Task     string
 	Building string
 	Device   string
 	Reason   site.Reason // of blocking ones
@@ -205,7 +205,7 @@ func (n NewIssue) validate(tx Tx) error {
 		return site.Errorf(site.Invalid, "alerts.unknown_kind", "kind", "kind", string(n.Kind))
 	case n.Severity.Rank() == 0:
 		return site.Errorf(site.Invalid, "alerts.rule_severity", "severity", "severity", string(n.Severity))
-	case n.StopWork && n.Task == "":
+	case n.StopWork && n.Task == "" && n.Building == "":
 		return site.Errorf(site.Invalid, "alerts.task_needed", "task")
 	case n.Reason != "" && !slices.Contains(site.ReportedReasons, n.Reason):
 		return site.Errorf(site.Invalid, "alerts.unknown_reason", "reason", "reason", string(n.Reason))

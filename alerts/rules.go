@@ -33,7 +33,7 @@ type Rule struct {
 	Op string `json:"op"`
 	// Levels rise in severity, and each lies further out; none switches the rule off.
 	Levels []Level `json:"levels"`
-	Night  *Night  `json:"night,omitempty"`
+	Night  *Night  `json:"night"`
 	// Hysteresis is how far a value must come back inside a limit before its level
 	// ends, in the metric's unit.
 	Hysteresis float64 `json:"hysteresis"`
