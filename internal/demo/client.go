@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/url"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
@@ -20,24 +19,35 @@ const (
 	waiting = 32
 	// connectWithin is how long a broker has to let a client in.
 	connectWithin = 10 * time.Second
+	// retryFirst and retryMost are the pauses between tries to connect again, and
+	// giveUpAfter is when a play of past days no longer tries.
+	retryFirst, retryMost = 250 * time.Millisecond, 10 * time.Second
+	giveUpAfter           = time.Minute
 	// quiesce is how long a client has to take its leave, in milliseconds.
 	quiesce = 250
 )
 
 // client is one of the site's devices or people at the broker.
 type client struct {
-	name  string
-	mqtt  mqtt.Client
-	queue chan Message
+	name   string
+	status string // topic of its status, empty for people
+	dial   func() mqtt.Client
+	queue  chan Message
+	conn   mqtt.Client
+	open   []onTheWay // sent and not acknowledged
+}
+
+// onTheWay is a message that the broker has not acknowledged.
+type onTheWay struct {
+	Message
+	token mqtt.Token
 }
 
 // connect signs in every client of the site, and says that the devices are online.
 func (p *play) connect(ctx context.Context) error {
 	cast := p.script.Story.cast
-	devices := make(map[string]bool)
 	for _, d := range cast.Devices {
 		if d.Silent == 0 {
-			devices[d.ID] = true
 			p.clients[d.ID] = p.newClient(d.ID, DeviceSecret(d.ID), topic("status", d.ID))
 		}
 	}
@@ -48,19 +58,22 @@ func (p *play) connect(ctx context.Context) error {
 	}
 	tokens := make(map[string]mqtt.Token, len(p.clients))
 	for name, c := range p.clients {
-		tokens[name] = c.mqtt.Connect()
+		c.conn = c.dial()
+		tokens[name] = c.conn.Connect()
 	}
 	for name, token := range tokens {
 		if err := wait(ctx, token); err != nil {
 			return p.connectError(name, err)
 		}
 	}
-	for name := range devices {
-		m := Message{Client: name, Topic: topic("status", name)}
-		if err := wait(ctx, p.clients[name].mqtt.Publish(m.Topic, 1, true, "online")); err != nil {
+	for name, c := range p.clients {
+		if c.status == "" {
+			continue
+		}
+		if err := wait(ctx, c.online()); err != nil {
 			return p.connectError(name, err)
 		}
-		p.count(m)
+		p.count(Message{Client: name, Topic: c.status})
 	}
 	return nil
 }
@@ -76,29 +89,27 @@ func (p *play) newClient(name, secret, status string) *client {
 	if prefix == "" {
 		prefix = "topout-sim-"
 	}
-	o := mqtt.NewClientOptions().
-		AddBroker(brokerAddress(p.broker)).
-		SetClientID(prefix + name).
-		SetUsername(user).SetPassword(password).
-		SetTLSConfig(p.TLS).
-		SetConnectTimeout(connectWithin).
-		SetMaxReconnectInterval(10 * time.Second).
-		SetKeepAlive(30 * time.Second).
-		SetConnectionLostHandler(func(_ mqtt.Client, err error) {
-			p.Log.Warn("a simulated client lost its connection and tries again", "client", name, "error", err)
-		})
-	if status != "" {
-		o.SetWill(status, "offline", 1, true)
-		// After a lost connection the broker has published the last will.
-		var again atomic.Bool
-		o.SetOnConnectHandler(func(c mqtt.Client) {
-			if again.Swap(true) {
-				c.Publish(status, 1, true, "online")
-			}
-		})
+	dial := func() mqtt.Client {
+		o := mqtt.NewClientOptions().
+			AddBroker(brokerAddress(p.broker)).
+			SetClientID(prefix + name).
+			SetUsername(user).SetPassword(password).
+			SetTLSConfig(p.TLS).
+			SetConnectTimeout(connectWithin).
+			SetKeepAlive(30 * time.Second).
+			// A lost connection is built anew in send: what paho sends again by
+			// itself it changes while it writes it.
+			SetAutoReconnect(false)
+		if status != "" {
+			o.SetWill(status, "offline", 1, true)
+		}
+		return mqtt.NewClient(o)
 	}
-	return &client{name: name, mqtt: mqtt.NewClient(o), queue: make(chan Message, waiting)}
+	return &client{name: name, status: status, dial: dial, queue: make(chan Message, waiting)}
 }
+
+// online says that a device is there.
+func (c *client) online() mqtt.Token { return c.conn.Publish(c.status, 1, true, "online") }
 
 // brokerAddress is the broker's URL without user and password, with the usual port.
 func brokerAddress(u *url.URL) string {
@@ -115,34 +126,88 @@ func brokerAddress(u *url.URL) string {
 }
 
 // send publishes what comes in the queue until it is closed, in order, some of
-// it on the way at a time.
-func (c *client) send(ctx context.Context, sent func(Message)) error {
-	type onTheWay struct {
-		Message
-		token mqtt.Token
-	}
-	var open []onTheWay
-	settle := func(leave int) error {
-		for len(open) > leave {
-			if err := wait(ctx, open[0].token); err != nil {
-				return err
-			}
-			sent(open[0].Message)
-			open = open[1:]
-		}
-		return nil
-	}
+// it on the way at a time. When the connection is lost it is built anew, and
+// what was not acknowledged is sent again.
+func (p *play) send(ctx context.Context, c *client) error {
 	for m := range c.queue {
-		open = append(open, onTheWay{m, c.mqtt.Publish(m.Topic, 1, false, m.Payload)})
+		c.publish(m)
 		leave := 0
 		if len(c.queue) > 0 {
 			leave = waiting
 		}
-		if err := settle(leave); err != nil {
+		if err := p.settle(ctx, c, leave); err != nil {
 			return err
 		}
 	}
-	return settle(0)
+	return p.settle(ctx, c, 0)
+}
+
+func (c *client) publish(m Message) {
+	c.open = append(c.open, onTheWay{m, c.conn.Publish(m.Topic, 1, false, m.Payload)})
+}
+
+// settle waits for the broker until at most so many messages are on the way.
+func (p *play) settle(ctx context.Context, c *client, leave int) error {
+	for len(c.open) > leave {
+		err := wait(ctx, c.open[0].token)
+		switch {
+		case err == nil:
+			p.count(c.open[0].Message)
+			c.open = c.open[1:]
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		default:
+			p.Log.Warn("a simulated client lost its connection and tries again", "client", c.name, "error", err)
+			if err := p.reconnect(ctx, c); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// reconnect builds a client's connection anew and sends again what was on the way.
+// In a play of past days a broker that stays away is an error.
+func (p *play) reconnect(ctx context.Context, c *client) error {
+	c.conn.Disconnect(0)
+	lost := p.Now()
+	for pause := retryFirst; ; pause = min(2*pause, retryMost) {
+		c.conn = c.dial()
+		err := wait(ctx, c.conn.Connect())
+		if err == nil {
+			break
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if p.Days > 0 && p.Now().Sub(lost) > giveUpAfter {
+			return p.connectError(c.name, err)
+		}
+		if err := sleep(ctx, pause); err != nil {
+			return err
+		}
+	}
+	if c.status != "" {
+		c.online()
+	}
+	again := c.open
+	c.open = nil
+	for _, m := range again {
+		c.publish(m.Message)
+	}
+	return nil
+}
+
+// sleep waits, or returns why the context ended.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // wait waits for what a token stands for.
@@ -161,7 +226,7 @@ func (p *play) close() {
 	done := make(chan struct{}, len(p.clients))
 	for _, c := range p.clients {
 		go func() {
-			c.mqtt.Disconnect(quiesce)
+			c.conn.Disconnect(quiesce)
 			done <- struct{}{}
 		}()
 	}

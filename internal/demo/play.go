@@ -170,7 +170,7 @@ func (p *play) run(ctx context.Context) error {
 	var senders sync.WaitGroup
 	for _, c := range p.clients {
 		senders.Go(func() {
-			if err := c.send(work, p.count); err != nil {
+			if err := p.send(work, c); err != nil {
 				cancel(err)
 			}
 		})
@@ -208,14 +208,7 @@ func (p *play) wait(ctx context.Context, at time.Time) error {
 	if left <= 0 {
 		return context.Cause(ctx)
 	}
-	timer := time.NewTimer(left)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return sleep(ctx, left)
 }
 
 // tell tells the figures every second, until the returned function is called.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -201,9 +200,4 @@ func TestPlayIsTurnedAway(t *testing.T) {
 	if _, err := demo.Play(ctx, demo.PlayOptions{URL: broker.URL, Days: 1}); err != nil && !errors.Is(err, context.Canceled) {
 		t.Errorf("ended before it began: %v", err)
 	}
-}
-
-func ExampleDeviceSecret() {
-	fmt.Println(demo.DeviceSecret("crane-1") == demo.DeviceSecret("crane-1"), demo.DeviceSecret("crane-1") == demo.DeviceSecret("crane-2"))
-	// Output: true false
 }

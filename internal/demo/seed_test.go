@@ -63,16 +63,6 @@ func (h home) options(t *testing.T, now time.Time, seed uint64) demo.SeedOptions
 	}
 }
 
-// seeded is a demo that was seeded at an instant.
-func seeded(t *testing.T, now time.Time, seed uint64) home {
-	t.Helper()
-	h := newHome(t)
-	if isNew, err := demo.Seed(t.Context(), h.options(t, now, seed)); err != nil || !isNew {
-		t.Fatal(isNew, err)
-	}
-	return h
-}
-
 func (h home) view(t *testing.T, fn func(tx *store.Tx) error) {
 	t.Helper()
 	if err := h.records.View(t.Context(), fn); err != nil {
@@ -131,8 +121,18 @@ func (h home) read(t *testing.T) everything {
 	return e
 }
 
-func TestSeedGivesAFirstVisitorSomethingToSee(t *testing.T) {
-	h := seeded(t, noon, 1)
+func TestSeed(t *testing.T) {
+	h := newHome(t)
+	if isNew, err := demo.Seed(t.Context(), h.options(t, noon, 1)); err != nil || !isNew {
+		t.Fatal(isNew, err)
+	}
+	t.Run("gives a first visitor something to see", func(t *testing.T) { somethingToSee(t, h) })
+	t.Run("the forecast tells the story", func(t *testing.T) { tellsTheStory(t, h) })
+	t.Run("a second time changes nothing", func(t *testing.T) { leftAlone(t, h) })
+}
+
+func somethingToSee(t *testing.T, h home) {
+	t.Helper()
 	e := h.read(t)
 	if len(e.Progress) < 600 || len(e.Checks) < 200 || len(e.Forecasts) < 20 || len(e.Refused) == 0 {
 		t.Errorf("%d reports, %d checks, %d forecasts, %d refused", len(e.Progress), len(e.Checks), len(e.Forecasts), len(e.Refused))
@@ -222,8 +222,8 @@ func checkIssues(t *testing.T, issues []site.Issue) {
 }
 
 // The school is late because of the library's roof formwork, which waits for material.
-func TestTheForecastTellsTheStory(t *testing.T) {
-	h := seeded(t, noon, 1)
+func tellsTheStory(t *testing.T, h home) {
+	t.Helper()
 	h.view(t, func(tx *store.Tx) error {
 		project, err := tx.Project(demo.Project)
 		if err != nil {
@@ -291,7 +291,13 @@ func TestTheForecastTellsTheStory(t *testing.T) {
 
 func TestSeedIsAFunctionOfItsSeed(t *testing.T) {
 	text := func(seed uint64) string {
-		e := seeded(t, noon, seed).read(t)
+		h := newHome(t)
+		o := h.options(t, noon, seed)
+		o.Days = 1
+		if _, err := demo.Seed(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+		e := h.read(t)
 		for i := range e.Refused {
 			e.Refused[i].ID = "" // the store's own
 		}
@@ -310,8 +316,8 @@ func TestSeedIsAFunctionOfItsSeed(t *testing.T) {
 	}
 }
 
-func TestSeedLeavesADemoAlone(t *testing.T) {
-	h := seeded(t, noon, 1)
+func leftAlone(t *testing.T, h home) {
+	t.Helper()
 	began := time.Now()
 	if isNew, err := demo.Seed(t.Context(), h.options(t, noon.Add(48*time.Hour), 2)); err != nil || isNew {
 		t.Fatal(isNew, err)
