@@ -65,7 +65,7 @@ func (p points) Write(ctx context.Context, list []site.Point) ([]ingest.PointErr
 type signIn struct{ *store.Store }
 
 func (s signIn) SignIn(ctx context.Context, name, secret string) (who ingest.Identity, err error) {
-	err = s.Store.View(ctx, func(tx *store.Tx) error {
+	err = s.View(ctx, func(tx *store.Tx) error {
 		device, err := auth.SignInDevice(tx, name, secret)
 		if err == nil {
 			who.Device = &device

@@ -111,7 +111,8 @@ func New(ctx context.Context, s Settings, o Options) (_ *App, err error) {
 		}
 		tlsConfig = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
 	}
-	if a.listener, err = net.Listen("tcp", s.HTTP); err != nil {
+	var listen net.ListenConfig
+	if a.listener, err = listen.Listen(ctx, "tcp", s.HTTP); err != nil {
 		return nil, &Hint{What: fmt.Sprintf("web and API cannot listen on %s", s.HTTP), Do: "Stop the program that has the port, or set TOPOUT_HTTP to another address.", Err: err}
 	}
 	a.later(func() error { return ignoreClosed(a.listener.Close()) })

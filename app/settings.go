@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -94,7 +95,7 @@ func (s Settings) Check() error {
 		_, port, err := net.SplitHostPort(addr)
 		if err != nil {
 			bad("%s is not host:port (%q): e.g. 0.0.0.0:8080, or :0 for any free port", name, addr)
-		} else if _, err := net.LookupPort("tcp", port); err != nil {
+		} else if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 			bad("%s has no valid port (%q): use 0 to 65535", name, port)
 		}
 	}

@@ -118,7 +118,7 @@ func (p *Topout) Restart() {
 	go func() {
 		lines := bufio.NewScanner(stdout)
 		for lines.Scan() {
-			p.log.Write(append(bytes.Clone(lines.Bytes()), '\n'))
+			_, _ = p.log.Write(append(bytes.Clone(lines.Bytes()), '\n'))
 			switch name, value, _ := strings.Cut(strings.TrimSpace(lines.Text()), " "); name {
 			case "web":
 				p.URL = strings.TrimSpace(value)
