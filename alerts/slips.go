@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -21,10 +22,6 @@ func (j *Jobs) slips(ctx context.Context, r run, p site.Project) error {
 	if err != nil {
 		return err
 	}
-	names := make(map[string]string, len(in.Plan.Tasks))
-	for _, t := range in.Plan.Tasks {
-		names[t.ID] = t.Name
-	}
 	return j.records.Update(ctx, func(tx JobTx) error {
 		kept := outlook.Run(p.ID)
 		if _, err := tx.SaveForecast(kept); err != nil {
@@ -34,7 +31,7 @@ func (j *Jobs) slips(ctx context.Context, r run, p site.Project) error {
 		if err := l.recordForecast(kept); err != nil {
 			return err
 		}
-		return slipIssues{loop: l, project: p.ID, names: names}.follow(outlook)
+		return newSlipIssues(l, in.Plan).follow(outlook)
 	})
 }
 
@@ -98,8 +95,20 @@ func (l *loop) recordForecast(f site.ForecastRun) error {
 // slipIssues brings the issues of a project's slips in line with a forecast.
 type slipIssues struct {
 	*loop
-	project string
-	names   map[string]string // of tasks, by id
+	project   string
+	tasks     map[string]site.Task
+	buildings map[string]string // names, by id
+}
+
+func newSlipIssues(l *loop, plan site.Plan) slipIssues {
+	s := slipIssues{loop: l, project: plan.Project, tasks: make(map[string]site.Task, len(plan.Tasks)), buildings: make(map[string]string, len(plan.Buildings))}
+	for _, t := range plan.Tasks {
+		s.tasks[t.ID] = t
+	}
+	for _, b := range plan.Buildings {
+		s.buildings[b.ID] = b.Name
+	}
+	return s
 }
 
 // slip is a lateness that is worth an issue.
@@ -113,92 +122,134 @@ type slip struct {
 }
 
 // follow opens, changes and closes issues. So that one delay is not a storm of
-// issues, those that are late only because of others have none: an issue have
-// the delivery, the first late milestone of each building, and the unfinished
-// tasks at which the delay arises.
+// issues, what is late only because of something else has none; these have one:
+// the delivery, the first late milestone of each building, and the tasks under
+// way, or that should be, at which days are lost.
 func (s slipIssues) follow(o schedule.Outlook) error {
 	list, err := s.tx.OpenIssues(s.project, site.KindSlip)
 	if err != nil {
 		return err
 	}
-	open := make(map[string]site.Issue, len(list))
+	f := follower{slipIssues: s, outlook: o, open: make(map[string]site.Issue, len(list)), tasks: make(map[string]schedule.TaskOutlook, len(o.Tasks))}
 	for _, i := range list {
-		open[i.Task] = i
+		f.open[i.Task] = i
 	}
-	late := func(task string, days float64) bool {
-		if _, isOpen := open[task]; isOpen {
-			return days >= s.rules.slips.CloseDays
+	for _, t := range o.Tasks {
+		f.tasks[t.ID] = t
+	}
+	wanted := make(map[string]bool)
+	for _, w := range slices.Concat(f.delivery(), f.milestones(), f.lossMakers()) {
+		if wanted[w.task] {
+			continue
 		}
-		return days >= s.rules.slips.OpenDays
-	}
-	for _, w := range s.wanted(o, open, late) {
-		i, isOpen := open[w.task]
-		delete(open, w.task)
+		wanted[w.task] = true
+		i, isOpen := f.open[w.task]
 		if err := s.bring(i, isOpen, w); err != nil {
 			return err
 		}
 	}
 	for _, i := range list {
-		if _, left := open[i.Task]; !left {
+		if wanted[i.Task] {
 			continue
 		}
-		if err := s.settle(i, "alerts.move.slip_gone", nil); err != nil {
+		if err := s.settle(i, f.over(i.Task), nil); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// wanted are the slips that deserve an issue, each task at most once.
-func (s slipIssues) wanted(o schedule.Outlook, open map[string]site.Issue, late func(string, float64) bool) []slip {
-	var list []slip
-	taken := make(map[string]bool)
-	add := func(w slip) {
-		if !taken[w.task] {
-			taken[w.task] = true
-			list = append(list, w)
-		}
+// follower finds the slips of one forecast.
+type follower struct {
+	slipIssues
+	outlook schedule.Outlook
+	tasks   map[string]schedule.TaskOutlook
+	open    map[string]site.Issue // by task
+}
+
+// late reports whether days are enough for an issue; fewer keep one open.
+func (f follower) late(task string, days float64) bool {
+	if _, isOpen := f.open[task]; isOpen {
+		return days >= f.rules.slips.CloseDays
 	}
-	d := o.Delivery
-	if !d.Baseline.IsZero() && late(d.Task, d.SlipDays) {
-		add(slip{
-			task: d.Task, title: "alerts.title.slip_delivery", days: d.SlipDays, severity: s.deliverySeverity(d.SlipDays, open[d.Task]),
-			baseline: d.Baseline, finish: d.Forecast, cause: d.Cause,
-		})
+	return days >= f.rules.slips.OpenDays
+}
+
+func (f follower) delivery() []slip {
+	d := f.outlook.Delivery
+	if d.Baseline.IsZero() || !f.late(d.Task, d.SlipDays) {
+		return nil
 	}
-	tasks := make(map[string]schedule.TaskOutlook, len(o.Tasks))
-	for _, t := range o.Tasks {
-		tasks[t.ID] = t
+	// Critical falls back only a good day below the limit that it rose at.
+	severity, limit := site.Warning, f.rules.slips.CriticalDays
+	if f.open[d.Task].Severity == site.Critical {
+		limit -= f.rules.slips.OpenDays
 	}
-	first := make(map[string]bool) // buildings whose first late milestone is found
-	for _, m := range o.Milestones {
-		if m.Reached || m.ID == d.Task || first[m.Building] || m.Baseline.IsZero() || !late(m.ID, m.SlipDays) {
+	if d.SlipDays >= limit {
+		severity = site.Critical
+	}
+	return []slip{{
+		task: d.Task, title: "alerts.title.slip_delivery", days: d.SlipDays, severity: severity,
+		baseline: d.Baseline, finish: d.Forecast, cause: d.Cause,
+	}}
+}
+
+// milestones gives the first late milestone of each building, and of none.
+func (f follower) milestones() (list []slip) {
+	found := make(map[string]bool)
+	for _, m := range f.outlook.Milestones {
+		if m.Reached || m.ID == f.outlook.Delivery.Task || found[m.Building] || m.Baseline.IsZero() || !f.late(m.ID, m.SlipDays) {
 			continue
 		}
-		first[m.Building] = true
-		add(slip{
-			task: m.ID, building: m.Building, title: "alerts.title.slip_milestone", days: m.SlipDays, severity: site.Warning,
-			baseline: m.Baseline, finish: m.Forecast, cause: tasks[m.ID].Cause,
+		found[m.Building] = true
+		list = append(list, slip{
+			task: m.ID, building: m.Building, title: "alerts.title.slip_milestone", days: m.SlipDays, severity: f.severity(m.ID),
+			baseline: m.Baseline, finish: m.Forecast, cause: f.tasks[m.ID].Cause,
 		})
 	}
-	driving := make(map[string]bool)
-	for _, c := range d.Cause {
-		driving[c.Task] = true
-	}
-	for _, t := range o.Tasks {
-		if t.Milestone || !t.ActualFinish.IsZero() || t.BaselineFinish.IsZero() || !late(t.ID, ownDays(t)) || t.SlipDays < s.rules.slips.CloseDays {
+	return list
+}
+
+// lossMakers gives the late tasks at which days are lost.
+func (f follower) lossMakers() (list []slip) {
+	for _, t := range f.outlook.Tasks {
+		due := !t.ActualStart.IsZero() || t.BaselineStart <= f.outlook.DataDate
+		unfinished := !t.Milestone && t.ActualFinish.IsZero() && !t.BaselineFinish.IsZero()
+		if !due || !unfinished || !f.late(t.ID, ownDays(t)) || t.SlipDays < f.rules.slips.CloseDays {
 			continue
 		}
-		severity := site.Info // there is float to use up
-		if driving[t.ID] || t.TotalFloat <= 0 {
-			severity = site.Warning
-		}
-		add(slip{
-			task: t.ID, building: t.Building, title: "alerts.title.slip_task", days: t.SlipDays, severity: severity,
+		list = append(list, slip{
+			task: t.ID, building: t.Building, title: "alerts.title.slip_task", days: t.SlipDays, severity: f.severity(t.ID),
 			baseline: t.BaselineFinish, finish: t.ForecastFinish, cause: t.Cause,
 		})
 	}
 	return list
+}
+
+// severity is a warning where the delivery moves too, a notice where there is
+// float to use up.
+func (f follower) severity(task string) site.Severity {
+	limit := 0.0
+	if f.open[task].Severity == site.Warning {
+		limit = f.rules.slips.OpenDays
+	}
+	drives := func(c schedule.Cause) bool { return c.Task == task }
+	if f.tasks[task].TotalFloat <= limit || slices.ContainsFunc(f.outlook.Delivery.Cause, drives) {
+		return site.Warning
+	}
+	return site.Info
+}
+
+// over says why a slip is no issue any more.
+func (f follower) over(task string) string {
+	t, known := f.tasks[task]
+	switch {
+	case known && !t.ActualFinish.IsZero():
+		return "alerts.move.slip_done"
+	case known && t.SlipDays >= f.rules.slips.CloseDays:
+		return "alerts.move.slip_elsewhere"
+	}
+	return "alerts.move.slip_gone"
 }
 
 // ownDays are the late days of a task that arise at itself.
@@ -209,18 +260,6 @@ func ownDays(t schedule.TaskOutlook) float64 {
 		}
 	}
 	return 0
-}
-
-// deliverySeverity falls back only a good day below the limit that it rose at.
-func (s slipIssues) deliverySeverity(days float64, open site.Issue) site.Severity {
-	limit := s.rules.slips.CriticalDays
-	if open.Severity == site.Critical {
-		limit -= s.rules.slips.OpenDays
-	}
-	if days >= limit {
-		return site.Critical
-	}
-	return site.Warning
 }
 
 // bring opens the issue of a slip or brings it up to date.
@@ -265,23 +304,29 @@ func (s slipIssues) accepted(w slip) (bool, error) {
 func (s slipIssues) params(w slip) (map[string]string, error) {
 	chain := make([]slipCause, 0, len(w.cause))
 	for _, c := range w.cause {
-		chain = append(chain, slipCause{Task: s.name(c.Task), Days: days(c.Days), Reason: c.Reason})
+		chain = append(chain, slipCause{Task: s.nameFrom(w.building, c.Task), Days: days(c.Days), Reason: c.Reason})
 	}
 	cause, err := json.Marshal(chain)
 	if err != nil {
 		return nil, err
 	}
 	return map[string]string{
-		"task": s.name(w.task), "days": days(w.days), "Count": days(w.days),
+		"task": s.nameFrom("", w.task), "days": days(w.days), "Count": days(w.days),
 		"baseline": w.baseline.String(), "finish": w.finish.String(), "cause": string(cause),
 	}, nil
 }
 
-func (s slipIssues) name(task string) string {
-	if n := s.names[task]; n != "" {
-		return n
+// nameFrom names a task to somebody who stands at a building: with its own
+// building, when that is another one.
+func (s slipIssues) nameFrom(building, task string) string {
+	t := s.tasks[task]
+	if t.Name == "" {
+		t.Name = task
 	}
-	return task
+	if b := s.buildings[t.Building]; b != "" && t.Building != building {
+		return b + " · " + t.Name
+	}
+	return t.Name
 }
 
 // days writes a number of working days to the half day.
