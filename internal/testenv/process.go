@@ -279,3 +279,9 @@ func (l *logBuffer) String() string {
 	s := l.b.String()
 	return s[max(0, len(s)-tail):]
 }
+
+// Folder gives the commands of the binary on a folder where no server runs.
+func Folder(tb testing.TB, dir string) *Topout {
+	tb.Helper()
+	return &Topout{tb: tb, opts: Options{Dir: dir}, Dir: dir, log: &logBuffer{}}
+}
