@@ -208,26 +208,30 @@ func (a *applier) status(e *entry, addr address, v *verdict) error {
 	if v.fault = fault; fault != nil {
 		return nil
 	}
-	if e.retained {
-		// The broker's copy of what was published some time before: news only when
-		// it was missed.
+	before := ""
+	s := a.seen[device.ID]
+	if s != nil {
+		before = s.Status
+	}
+	if before == "" {
 		fresh, err := a.tx.Device(device.ID)
-		if err != nil || fresh.Status == status {
+		if err != nil {
 			return err
 		}
+		before = fresh.Status
 	}
-	s := &site.DeviceSeen{}
 	if e.retained {
-		if s = a.seen[device.ID]; s == nil {
-			s = &site.DeviceSeen{ID: device.ID}
-			a.seen[device.ID] = s
+		// The broker's copy of what was published some time before is no sign of
+		// life, and news only when it was missed.
+		if before == status {
+			return nil
 		}
+		s = a.touch(device.ID, time.Time{})
 	} else {
 		s = a.touch(device.ID, e.Arrived)
 	}
-	changed := s.Status != status
 	s.Status, s.StatusAt = status, e.Arrived
-	if err := a.tx.StatusTaken(device, status, e.Arrived); err != nil || !changed {
+	if err := a.tx.StatusTaken(device, status, e.Arrived); err != nil || before == status {
 		return err
 	}
 	return a.tell(site.ChangeDevice, addr.project, device.ID, e.Arrived, map[string]any{"status": status})

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"strings"
 	"sync"
@@ -141,7 +142,7 @@ func (b *broker) connection(ctx context.Context) error {
 	if b.holding() != nil {
 		return errHeld
 	}
-	client := mqtt.NewClient(b.clientOptions(end, func(_ mqtt.Client, m mqtt.Message) { c.take(conn, m) }))
+	client := mqtt.NewClient(b.clientOptions(ctx, end, func(_ mqtt.Client, m mqtt.Message) { c.take(conn, m) }))
 	token := client.Connect()
 	defer client.Disconnect(250)
 	// So that no handler waits for the journal while the client waits for it.
@@ -198,7 +199,7 @@ func (b *broker) redact(text string) string {
 	return text
 }
 
-func (b *broker) clientOptions(lost func(error), handle mqtt.MessageHandler) *mqtt.ClientOptions {
+func (b *broker) clientOptions(ctx context.Context, lost func(error), handle mqtt.MessageHandler) *mqtt.ClientOptions {
 	bare := *b.url
 	bare.User = nil
 	o := mqtt.NewClientOptions()
@@ -224,10 +225,15 @@ func (b *broker) clientOptions(lost func(error), handle mqtt.MessageHandler) *mq
 	// handler stands before Connect.
 	o.SetDefaultPublishHandler(handle)
 	o.SetConnectionLostHandler(func(_ mqtt.Client, err error) { lost(fmt.Errorf("connection lost: %s", b.redact(err.Error()))) })
+	conf := &tls.Config{MinVersion: tls.VersionTLS12}
 	if b.ingest.opts.BrokerTLS != nil {
-		o.SetTLSConfig(b.ingest.opts.BrokerTLS.Clone())
-	} else {
-		o.SetTLSConfig(&tls.Config{MinVersion: tls.VersionTLS12})
+		conf = b.ingest.opts.BrokerTLS.Clone()
+	}
+	o.SetTLSConfig(conf)
+	if b.url.Scheme == "tcp" || b.url.Scheme == "ssl" { // WebSocket has its own buffers
+		o.SetCustomOpenConnectionFn(func(u *url.URL, _ mqtt.ClientOptions) (net.Conn, error) {
+			return dialBroker(ctx, u, conf)
+		})
 	}
 	return o
 }
@@ -296,7 +302,7 @@ func (c *brokerConn) take(ctx context.Context, m mqtt.Message) {
 		Message:  site.Message{Door: site.DoorBroker, Topic: topic, Payload: m.Payload(), Arrived: i.opts.Now()},
 		retained: m.Retained(),
 	}
-	if len(e.Payload) > maxPayload || !i.journal.fits(e, i.record) {
+	if len(e.Payload) > maxPayload || !i.journal.fits(e) {
 		fault := tooLarge(len(e.Payload))
 		e.away = &refusal{code: fault.Code, params: fault.Params}
 		e.Topic, e.Payload = clip(topic), nil

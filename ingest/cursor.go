@@ -64,7 +64,7 @@ func (s *source) run(ctx context.Context) {
 
 // read goes back to what is not acknowledged, and on from there.
 func (s *source) read(ctx context.Context) error {
-	name := "topout_" + s.cursor
+	name := consumerName(s.cursor)
 	start, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
 	if _, err := s.js.ResetConsumer(start, s.stream, name); err != nil {

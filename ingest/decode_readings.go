@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"strconv"
 	"time"
 
@@ -32,6 +33,9 @@ func decodeReadings(n names, b []byte, arrived time.Time, lim limits) readings {
 		return readings{bad: e}
 	}
 	d := readingDecoder{scanner: scanner{b: b}, names: n, arrived: arrived, limits: lim}
+	// What a message in its usual shape needs, in one piece each.
+	d.out.list = make([]reading, 0, max(1, min(maxReadings, bytes.Count(b, []byte{'{'})/2)))
+	d.arena = make([]site.MetricValue, 0, max(0, min(2*maxReadings, bytes.Count(b, []byte{':'})-2*cap(d.out.list))))
 	switch d.peek() {
 	case '{':
 		d.entry(-1)

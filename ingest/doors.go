@@ -64,7 +64,7 @@ func (i *Ingest) stopQoS0() {
 
 // turnedAway notes what the embedded broker refused: it goes through the journal
 // like a message. It is called in the broker's own goroutines and never blocks.
-func (i *Ingest) turnedAway(_ uint64, r refusal, topic string) {
+func (i *Ingest) turnedAway(r refusal, topic string) {
 	now := i.opts.Now()
 	if r.code == codeSignIn && !i.signIns.allow(r.device, now) {
 		return

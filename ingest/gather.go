@@ -6,8 +6,8 @@ import (
 )
 
 const (
-	batchEntries = 5_000    // messages of one transaction, or of one write
-	batchBytes   = 16 << 20 // of their payloads
+	batchEntries = 5_000   // messages of one transaction, or of one write
+	batchBytes   = 4 << 20 // of their payloads: some ten thousand readings in arrays
 )
 
 // work is an item with what is in it.

@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"context"
 	"strconv"
 	"sync"
 	"time"
@@ -77,22 +76,6 @@ type space struct {
 	opts   *Options
 	health *vital
 	full   func(bool) // called when it becomes full, and when there is room again
-}
-
-// spaceEvery is how often the disk is looked at.
-const spaceEvery = time.Second
-
-func (s *space) run(ctx context.Context) {
-	t := time.NewTicker(spaceEvery)
-	defer t.Stop()
-	for {
-		select {
-		case <-t.C:
-			s.look()
-		case <-ctx.Done():
-			return
-		}
-	}
 }
 
 func (s *space) look() {

@@ -197,9 +197,8 @@ func (h *history) points(tx Tx, e *entry, points []site.Point) ([]site.Point, er
 		if fault != nil || err != nil {
 			return points, err
 		}
-		for _, r := range decodeReadings(h.dir.names, e.Payload, e.Arrived, h.opts.limits()).list {
-			points = append(points, readingPoint(addr.project, addr.name, r))
-		}
+		list := decodeReadings(h.dir.names, e.Payload, e.Arrived, h.opts.limits()).list
+		return readingPoints(points, tags("device", addr.name, "project", addr.project), list), nil
 	case kindProgress:
 		if p, fault := decodeProgress(e.Payload); fault == nil {
 			return h.progress(tx, addr.project, p.ID, points)

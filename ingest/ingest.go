@@ -26,7 +26,6 @@ type Ingest struct {
 	remote   *nats.Conn // to an external NATS, nil without
 	streams  []stream
 	journal  *journal
-	record   int // most bytes of a journal record
 	brokers  []*broker
 	metrics  *metrics
 	local    atomic.Int64 // see Invalidate
@@ -131,8 +130,7 @@ func (i *Ingest) open(ctx context.Context) (err error) {
 		}
 		i.streams = append(i.streams, stream{own, mqttStream, true})
 	}
-	i.record = int(min(conn.MaxPayload(), maxPayload+natsOverhead)) - 1024
-	i.journal = newJournal(js, i.record, func(err error) {
+	i.journal = newJournal(js, int(min(conn.MaxPayload(), maxPayload+natsOverhead))-1024, func(err error) {
 		if err == nil {
 			i.health.journal.well()
 		} else if i.health.journal.ill(err) {
@@ -176,12 +174,15 @@ func (i *Ingest) clientID() (string, error) {
 	return id, os.WriteFile(file, []byte(id), 0o600)
 }
 
+// handed bounds the items between the streams and a cursor; each may be 1 MiB.
+const handed = 64
+
 // Start starts the cursors, which first apply what was left in the journal, and
 // opens the doors. Ending ctx does not stop it; Stop does.
 func (i *Ingest) Start(ctx context.Context) error {
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	i.cancel = cancel
-	recordsIn, seriesIn := make(chan item, 1024), make(chan item, 1024)
+	recordsIn, seriesIn := make(chan item, handed), make(chan item, handed)
 	for _, s := range i.streams {
 		for cursor, in := range map[string]chan item{cursorRecords: recordsIn, cursorSeries: seriesIn} {
 			src, err := newSource(ctx, source{js: s.js, stream: s.name, cursor: cursor, broker: s.broker, out: in, log: i.opts.Log})
@@ -213,7 +214,7 @@ func (i *Ingest) Start(ctx context.Context) error {
 	}
 	i.running.Go(func() { records.run(run, recordsIn) })
 	i.running.Go(func() { history.run(run, seriesIn) })
-	i.running.Go(func() { i.space.run(run) })
+	i.running.Go(func() { i.watch(run) })
 	i.running.Go(func() { i.keepRefusals(run) })
 	if i.opts.Listen != "" {
 		if err := i.listenQoS0(); err != nil {
@@ -293,7 +294,7 @@ func (i *Ingest) accept(ctx context.Context, e *entry) (Receipt, error) {
 	if err := i.room(); err != nil {
 		return Receipt{}, err
 	}
-	if !i.journal.fits(e, i.record) {
+	if !i.journal.fits(e) {
 		return Receipt{Refused: tooLarge(len(e.Payload))}, nil
 	}
 	t := &ticket{records: make(chan verdict, 1), series: make(chan bool, 1)}

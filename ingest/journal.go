@@ -3,26 +3,14 @@ package ingest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-
-	"topout/site"
+	"golang.org/x/sync/semaphore"
 )
 
 const (
-	journalStream  = "TOPOUT_JOURNAL"
-	journalSubject = "TOPOUT.journal"
-	// mqttStream is where nats-server keeps what is published over MQTT with QoS 1.
-	// We make it as nats-server would, so that our consumers stand before anybody
-	// can publish: it drops what nobody has asked for.
-	mqttStream  = "$MQTT_msgs"
-	mqttPrefix  = "$MQTT.msgs."
-	mqttFilter  = mqttPrefix + "topout.v1.>"
-	mqttSubject = mqttPrefix + ">"
-
 	// A record of the journal holds the messages that came within linger, or while
 	// the one before was synced to disk, up to these bounds.
 	recordBytes   = 768 << 10
@@ -30,14 +18,9 @@ const (
 	linger        = 2 * time.Millisecond
 	idle          = 250 * time.Microsecond
 
-	journalQueue   = 8_192 // messages that may wait to be written
+	queueEntries   = 8_192    // messages that may wait to be written
+	queueBytes     = 32 << 20 // of them
 	publishTimeout = 10 * time.Second
-)
-
-// Cursors.
-const (
-	cursorRecords = "records"
-	cursorSeries  = "series"
 )
 
 var errJournalClosed = errors.New("the journal is closed")
@@ -46,45 +29,53 @@ var errJournalClosed = errors.New("the journal is closed")
 // order of the journal, when it is durable or not.
 type pending struct {
 	entry *entry
+	size  int64
 	done  func(error)
 }
 
 // journal writes messages to the stream, many to a record.
 type journal struct {
 	js     jetstream.JetStream
-	queue  chan pending
-	stopc  chan struct{} // closed by close: nothing more is taken
-	donec  chan struct{} // closed when all that was taken is written
-	cap    int           // bytes of a record
-	report func(error)   // what became of each record
+	most   int                 // bytes of a record that the server takes
+	queue  chan pending        // bounded in number,
+	room   *semaphore.Weighted // and in bytes
+	stopc  chan struct{}       // closed by close: nothing more is taken
+	donec  chan struct{}       // closed when all that was taken is written
+	report func(error)         // what became of each record
 }
 
-func newJournal(js jetstream.JetStream, maxRecord int, report func(error)) *journal {
+func newJournal(js jetstream.JetStream, most int, report func(error)) *journal {
 	j := &journal{
-		js:     js,
-		queue:  make(chan pending, journalQueue),
-		stopc:  make(chan struct{}),
-		donec:  make(chan struct{}),
-		cap:    min(recordBytes, maxRecord),
-		report: report,
+		js: js, most: most, report: report,
+		queue: make(chan pending, queueEntries), room: semaphore.NewWeighted(queueBytes),
+		stopc: make(chan struct{}), donec: make(chan struct{}),
 	}
-	go j.run(maxRecord)
+	go j.run()
 	return j
 }
 
-// put hands a message over. It blocks while the queue is full.
+// fits reports whether a message can be a record of its own.
+func (j *journal) fits(e *entry) bool { return e.size()+16 <= j.most }
+
+// put hands a message over. It blocks while much is waiting to be written.
 func (j *journal) put(ctx context.Context, e *entry, done func(error)) error {
 	select {
 	case <-j.stopc:
 		return errJournalClosed
 	default:
 	}
+	p := pending{e, int64(min(e.size(), queueBytes)), done}
+	if err := j.room.Acquire(ctx, p.size); err != nil {
+		return err
+	}
 	select {
-	case j.queue <- pending{e, done}:
+	case j.queue <- p:
 		return nil
 	case <-j.stopc:
+		j.room.Release(p.size)
 		return errJournalClosed
 	case <-ctx.Done():
+		j.room.Release(p.size)
 		return ctx.Err()
 	}
 }
@@ -101,12 +92,12 @@ func (j *journal) write(ctx context.Context, e *entry) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-j.donec:
-		select {
-		case err := <-c:
-			return err
-		default:
-			return errJournalClosed
-		}
+	}
+	select {
+	case err := <-c:
+		return err
+	default:
+		return errJournalClosed
 	}
 }
 
@@ -116,72 +107,92 @@ func (j *journal) close() {
 	<-j.donec
 }
 
-func (j *journal) run(maxRecord int) {
+// run is the group commit: what comes while a record is being synced, and a moment
+// longer, makes the next.
+func (j *journal) run() {
 	defer close(j.donec)
 	var (
 		batch   []pending
 		entries []*entry
 		buf     []byte
-		timer   = time.NewTimer(time.Hour)
-		held    *pending // did not fit into the last record
+		held    *pending
 	)
-	defer timer.Stop()
 	for {
-		batch = batch[:0]
-		size := 0
-		if held != nil {
-			batch, size, held = append(batch, *held), held.entry.size(), nil
-		} else {
-			select {
-			case p := <-j.queue:
-				batch, size = append(batch, p), p.entry.size()
-			case <-j.stopc:
-				select {
-				case p := <-j.queue:
-					batch, size = append(batch, p), p.entry.size()
-				default:
-					return
-				}
-			}
-		}
-		start := time.Now()
-	collect:
-		for size < j.cap && len(batch) < recordEntries {
-			var p pending
-			select {
-			case p = <-j.queue:
-			default:
-				wait := min(idle, linger-time.Since(start))
-				if wait <= 0 {
-					break collect
-				}
-				timer.Reset(wait)
-				select {
-				case p = <-j.queue:
-				case <-timer.C:
-					break collect
-				case <-j.stopc:
-					break collect
-				}
-			}
-			if size+p.entry.size() > j.cap {
-				held = &p
-				break
-			}
-			batch, size = append(batch, p), size+p.entry.size()
+		batch, held = j.collect(batch[:0], held)
+		if len(batch) == 0 {
+			return
 		}
 		entries = entries[:0]
 		for _, p := range batch {
 			entries = append(entries, p.entry)
 		}
+		if cap(buf) > 2*recordBytes {
+			buf = nil
+		}
 		buf = appendRecord(buf[:0], entries)
 		err := j.publish(buf)
 		j.report(err)
-		for i, p := range batch {
+		for _, p := range batch {
+			j.room.Release(p.size)
 			p.done(err)
-			batch[i] = pending{}
 		}
 		clear(entries)
+		clear(batch)
+	}
+}
+
+// collect takes what one record can hold. A message that did not fit is returned
+// as held, to begin the next. An empty batch means the end.
+func (j *journal) collect(batch []pending, held *pending) ([]pending, *pending) {
+	first, ok := j.first(held)
+	if !ok {
+		return batch, nil
+	}
+	batch = append(batch, first)
+	most := min(recordBytes, j.most-16)
+	end := time.NewTimer(linger)
+	defer end.Stop()
+	lull := time.NewTimer(idle)
+	defer lull.Stop()
+	for size := first.entry.size(); size < most && len(batch) < recordEntries; {
+		var p pending
+		select {
+		case p = <-j.queue:
+		default:
+			lull.Reset(idle)
+			select {
+			case p = <-j.queue:
+			case <-lull.C:
+				return batch, nil
+			case <-end.C:
+				return batch, nil
+			case <-j.stopc:
+				return batch, nil
+			}
+		}
+		if size += p.entry.size(); size > most {
+			return batch, &p
+		}
+		batch = append(batch, p)
+	}
+	return batch, nil
+}
+
+// first waits for the first message of a record; false at the end.
+func (j *journal) first(held *pending) (pending, bool) {
+	if held != nil {
+		return *held, true
+	}
+	select {
+	case p := <-j.queue:
+		return p, true
+	case <-j.stopc:
+	}
+	select {
+	case p := <-j.queue:
+		return p, true
+	default:
+		return pending{}, false
 	}
 }
 
@@ -193,70 +204,10 @@ func (j *journal) publish(record []byte) error {
 	return err
 }
 
-// fits reports whether a message can be a record of its own.
-func (j *journal) fits(e *entry, maxRecord int) bool { return e.size()+16 <= maxRecord }
-
-// makeStreams makes the streams and the cursors' consumers where they are missing.
-func makeStreams(ctx context.Context, js jetstream.JetStream, replicas int, broker bool) error {
-	cfg := jetstream.StreamConfig{
-		Name: journalStream, Subjects: []string{journalSubject},
-		Description: "messages on their way into Topout; kept until both cursors have applied them",
-		Storage:     jetstream.FileStorage,
-		Retention:   jetstream.InterestPolicy,
-		Discard:     jetstream.DiscardNew,
-		Replicas:    replicas,
-	}
-	filter := journalSubject
-	if broker {
-		cfg = jetstream.StreamConfig{
-			Name: mqttStream, Subjects: []string{mqttSubject},
-			Storage: jetstream.FileStorage, Retention: jetstream.InterestPolicy, Replicas: replicas,
-		}
-		filter = mqttFilter
-	}
-	if _, err := js.Stream(ctx, cfg.Name); errors.Is(err, jetstream.ErrStreamNotFound) {
-		if _, err := js.CreateStream(ctx, cfg); err != nil {
-			return fmt.Errorf("make stream %s: %w", cfg.Name, err)
-		}
-	} else if err != nil {
-		return fmt.Errorf("stream %s: %w", cfg.Name, err)
-	}
-	for _, cursor := range []string{cursorRecords, cursorSeries} {
-		_, err := js.CreateOrUpdateConsumer(ctx, cfg.Name, jetstream.ConsumerConfig{
-			Durable:       "topout_" + cursor,
-			FilterSubject: filter,
-			DeliverPolicy: jetstream.DeliverAllPolicy,
-			// One ack for a batch. Nothing is redelivered by time: a cursor that
-			// holds keeps its batch, and one that starts resets its consumer.
-			AckPolicy:     jetstream.AckAllPolicy,
-			AckWait:       365 * 24 * time.Hour,
-			MaxAckPending: maxUnapplied,
-			Replicas:      replicas,
-		})
-		if err != nil {
-			return fmt.Errorf("make cursor %s of %s: %w", cursor, cfg.Name, err)
-		}
-	}
-	return nil
-}
-
-// item is one message of a stream as a cursor gets it: a record of the journal, or
-// a message that was published at the embedded broker.
-type item struct {
-	source  *source
-	seq     uint64
-	stored  time.Time
-	subject string
-	data    []byte
-	msg     jetstream.Msg // acknowledges everything up to here
-}
-
-// entries decodes the item.
-func (it *item) entries() ([]entry, error) {
-	if it.source.broker {
-		return []entry{{Message: site.Message{
-			Door: site.DoorMQTT, Topic: topicOf(it.subject[len(mqttPrefix):]), Payload: it.data, Arrived: it.stored.UTC(),
-		}}}, nil
-	}
-	return readRecord(it.data)
+// probe asks whether the stream can be reached.
+func (j *journal) probe(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+	defer cancel()
+	_, err := j.js.Stream(ctx, journalStream)
+	return err
 }

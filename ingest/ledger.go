@@ -98,6 +98,4 @@ type Auth interface {
 type Identity struct {
 	Device *site.Device
 	Person *site.Person
-	// Projects are those that a person with rights in all projects may use.
-	Projects []string
 }

@@ -87,7 +87,7 @@ func (i *Ingest) backlogs(ctx context.Context) []backlog {
 	var out []backlog
 	for _, s := range i.streams {
 		for _, cursor := range []string{cursorRecords, cursorSeries} {
-			c, err := s.js.Consumer(ctx, s.name, "topout_"+cursor)
+			c, err := s.js.Consumer(ctx, s.name, consumerName(cursor))
 			if err != nil {
 				continue
 			}
@@ -99,4 +99,15 @@ func (i *Ingest) backlogs(ctx context.Context) []backlog {
 
 func unapplied(info *jetstream.ConsumerInfo) uint64 {
 	return info.NumPending + uint64(info.NumAckPending)
+}
+
+// Backlog is how many records of the journal are not applied by both cursors.
+func (i *Ingest) Backlog() uint64 {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	n := uint64(0)
+	for _, b := range i.backlogs(ctx) {
+		n += b.messages
+	}
+	return n
 }

@@ -5,12 +5,21 @@ import "topout/site"
 // The points are the published InfluxDB schema. Tags are sorted by key; an empty
 // tag is left out, InfluxDB has none. The time is that of the source.
 
-func readingPoint(project, device string, r reading) site.Point {
-	fields := make([]site.Field, len(r.values))
-	for i, v := range r.values {
-		fields[i] = site.Field{Key: v.Metric, Value: v.Value}
+// readingPoints adds the points of a device's readings; tags are shared by them.
+func readingPoints(points []site.Point, tags []site.Tag, list []reading) []site.Point {
+	n := 0
+	for _, r := range list {
+		n += len(r.values)
 	}
-	return site.Point{Measurement: "reading", Tags: tags("device", device, "project", project), Fields: fields, Time: r.t}
+	arena := make([]site.Field, 0, n)
+	for _, r := range list {
+		start := len(arena)
+		for _, v := range r.values {
+			arena = append(arena, site.Field{Key: v.Metric, Value: v.Value})
+		}
+		points = append(points, site.Point{Measurement: "reading", Tags: tags, Fields: arena[start:len(arena):len(arena)], Time: r.t})
+	}
+	return points
 }
 
 func progressPoint(p site.Progress, building string) site.Point {

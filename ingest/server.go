@@ -8,7 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -45,13 +48,13 @@ type embedded struct {
 	ready    chan struct{} // closed when the streams stand, so that clients may come in
 
 	mu     sync.Mutex
-	closed string // why nobody may sign in, empty: all may
-	users  map[uint64]string
-	turned func(cid uint64, r refusal, topic string) // called for what the broker turns away
+	closed string                        // why nobody may sign in, empty: all may
+	users  map[uint64]session            // by connection
+	turned func(r refusal, topic string) // called for what the broker turns away
 }
 
 // startEmbedded starts the server; clients wait at the door until open is called.
-func startEmbedded(o *Options, turned func(cid uint64, r refusal, topic string)) (*embedded, error) {
+func startEmbedded(o *Options, turned func(r refusal, topic string)) (*embedded, error) {
 	secret := make([]byte, 32)
 	if _, err := rand.Read(secret); err != nil {
 		return nil, err
@@ -61,7 +64,7 @@ func startEmbedded(o *Options, turned func(cid uint64, r refusal, topic string))
 		log:      o.Log,
 		password: hex.EncodeToString(secret),
 		ready:    make(chan struct{}),
-		users:    make(map[uint64]string),
+		users:    make(map[uint64]session),
 		turned:   turned,
 	}
 	opts := &server.Options{
@@ -190,19 +193,21 @@ func (e *embedded) Check(c server.ClientAuthentication) bool {
 	}
 	// Remembered before it is looked up, so that whoever is revoked meanwhile is
 	// found by kick.
-	e.remember(c.GetID(), opts.Username)
+	e.remember(c.GetID(), session{user: opts.Username})
 	ctx, cancel := context.WithTimeout(context.Background(), signInTimeout)
 	defer cancel()
 	id, err := e.signIn(ctx, opts.Username, opts.Password)
 	if err != nil {
 		if site.IsKind(err, site.Unauthenticated) {
-			e.turned(c.GetID(), refusal{code: codeSignIn, device: clip(opts.Username), params: map[string]string{"name": clip(opts.Username)}}, "")
+			e.turned(refusal{code: codeSignIn, device: clip(opts.Username), params: map[string]string{"name": clip(opts.Username)}}, "")
 		} else {
 			e.log.Warn("sign-in at the embedded broker failed", "user", clip(opts.Username), "err", err)
 		}
 		return false
 	}
-	c.RegisterUser(&server.User{Username: opts.Username, Permissions: permissions(id)})
+	allowed := permissions(id)
+	e.remember(c.GetID(), session{opts.Username, opts.Password, allowed})
+	c.RegisterUser(&server.User{Username: opts.Username, Permissions: allowed})
 	return true
 }
 
@@ -230,29 +235,8 @@ func permissions(id Identity) *server.Permissions {
 			"topout.v1." + d.Project + "." + kindStatus + "." + d.ID,
 		}
 	}
-	if person := id.Person; person != nil {
-		projects := id.Projects
-		for project := range person.Roles {
-			if project != site.AllProjects {
-				projects = append(projects, project)
-			}
-		}
-		for _, project := range projects {
-			if !site.ValidID(project) {
-				continue
-			}
-			base := "topout.v1." + project + "."
-			if person.Can(site.ActReport, project) {
-				p.Publish.Allow = append(p.Publish.Allow, base+kindProgress+".*")
-			}
-			if person.Can(site.ActCheck, project) {
-				p.Publish.Allow = append(p.Publish.Allow, base+kindChecks+".*")
-			}
-			if person.Can(site.ActView, project) {
-				// MQTT's # also matches the level above, which is the first of the two.
-				p.Subscribe.Allow = append(p.Subscribe.Allow, base+kindAlerts, base+kindAlerts+".>")
-			}
-		}
+	if id.Person != nil {
+		personPermissions(*id.Person, p)
 	}
 	if len(p.Publish.Allow) == 0 {
 		p.Publish.Deny = []string{">"}
@@ -262,9 +246,39 @@ func permissions(id Identity) *server.Permissions {
 	return p
 }
 
-// remember keeps which user a connection belongs to, for the log lines that name
-// the connection only. Closed connections are forgotten when there are many.
-func (e *embedded) remember(cid uint64, user string) {
+// personPermissions names what a person's roles allow. A role in one project
+// stands before one in all projects, also where it allows less.
+func personPermissions(person site.Person, p *server.Permissions) {
+	for _, project := range slices.Sorted(maps.Keys(person.Roles)) {
+		if project != site.AllProjects && !site.ValidID(project) {
+			continue
+		}
+		base := "topout.v1." + project + "." // AllProjects is also NATS's wildcard
+		grant := func(action site.Action, to *server.SubjectPermission, subjects ...string) {
+			switch {
+			case person.Can(action, project):
+				to.Allow = append(to.Allow, subjects...)
+			case person.Can(action, site.AllProjects):
+				to.Deny = append(to.Deny, subjects...)
+			}
+		}
+		grant(site.ActReport, p.Publish, base+kindProgress+".*")
+		grant(site.ActCheck, p.Publish, base+kindChecks+".*")
+		// MQTT's # also matches the level above, which is the first of the two.
+		grant(site.ActView, p.Subscribe, base+kindAlerts, base+kindAlerts+".>")
+	}
+}
+
+// session is who is behind a connection, and what it may do.
+type session struct {
+	user    string
+	secret  string
+	allowed *server.Permissions // nil before it is signed in
+}
+
+// remember keeps who is behind a connection. Closed connections are forgotten when
+// there are many.
+func (e *embedded) remember(cid uint64, s session) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if len(e.users) >= 1024 && len(e.users) >= 2*e.srv.NumClients() {
@@ -274,23 +288,51 @@ func (e *embedded) remember(cid uint64, user string) {
 			}
 		}
 	}
-	e.users[cid] = user
+	e.users[cid] = s
 }
 
 // turnedAway is called by the log for what the broker refused.
 func (e *embedded) turnedAway(cid uint64, code, topic string, params map[string]string) {
 	e.mu.Lock()
-	user := e.users[cid]
+	user := e.users[cid].user
 	e.mu.Unlock()
-	e.turned(cid, refusal{code: code, device: clip(user), params: params}, topic)
+	e.turned(refusal{code: code, device: clip(user), params: params}, topic)
+}
+
+// review signs in again, in thought, whoever is connected, and ends the connections
+// of those who may not any more, or may something else: what another process
+// changed counts for them too.
+func (e *embedded) review(ctx context.Context) {
+	e.mu.Lock()
+	live := maps.Clone(e.users)
+	e.mu.Unlock()
+	for cid, s := range live {
+		if e.srv.GetClient(cid) == nil {
+			e.mu.Lock()
+			delete(e.users, cid)
+			e.mu.Unlock()
+			continue
+		}
+		if s.allowed == nil {
+			continue
+		}
+		id, err := e.signIn(ctx, s.user, s.secret)
+		switch {
+		case err != nil && !site.IsKind(err, site.Unauthenticated):
+			return // the records cannot be read: judge nobody
+		case err != nil || !reflect.DeepEqual(permissions(id), s.allowed):
+			e.log.Info("a connection is ended: its rights have changed", "user", clip(s.user))
+			_ = e.srv.DisconnectClientByID(cid) // gone already is as good
+		}
+	}
 }
 
 // kick ends the live connections of a user.
 func (e *embedded) kick(user string) {
 	e.mu.Lock()
 	var ids []uint64
-	for id, name := range e.users {
-		if name == user {
+	for id, s := range e.users {
+		if s.user == user {
 			ids = append(ids, id)
 		}
 	}

@@ -178,3 +178,64 @@ func TestLastWillAndStatus(t *testing.T) {
 	}
 	e.eventually("online by QoS 0", func() bool { return e.device("d1").Status == "online" })
 }
+
+// TestRightsChangedByAnotherProcess: what the command line changes counts for live
+// connections too.
+func TestRightsChangedByAnotherProcess(t *testing.T) {
+	e := setup(t).start()
+	device, person, other := e.client("d1"), e.client("sun"), e.client("an")
+	second, err := store.Open(t.Context(), store.Options{Path: e.dir + "/topout.db"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Close()
+	err = second.Update(t.Context(), func(t *store.Tx) error {
+		if err := t.RevokeDevice("d1", time.Now()); err != nil {
+			return err
+		}
+		return t.RevokeToken("token-sun", time.Now())
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.eventually("both connections end", func() bool { return !device.IsConnected() && !person.IsConnected() })
+	if !other.IsConnected() {
+		t.Error("somebody else was cut off too")
+	}
+	err = second.Update(t.Context(), func(t *store.Tx) error { return newDevice(t, "late", project) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := e.client("late")
+	e.publish(c, readingsTopic("late"), readingAt(time.Now(), "x", 1))
+	e.eventually("a device of the command line is known at once", func() bool { return len(e.samples("late", "x")) == 1 })
+}
+
+// TestSessionOfAnother: whoever connects with the client id of another's persistent
+// session gets nothing of it that is not for him.
+func TestSessionOfAnother(t *testing.T) {
+	e := setup(t).start()
+	shared := func(b *inbox) func(*mqtt.ClientOptions) {
+		return func(o *mqtt.ClientOptions) {
+			o.SetCleanSession(false).SetClientID("shared").SetDefaultPublishHandler(b.take)
+		}
+	}
+	var sun, thief inbox
+	c := e.client("sun", shared(&sun))
+	if err := wait(c.Subscribe("topout/v1/p1/alerts/#", 1, nil)); err != nil {
+		t.Fatal(err)
+	}
+	c.Disconnect(50)
+	if err := e.Publish(t.Context(), "topout/v1/p1/alerts/critical", []byte("secret")); err != nil {
+		t.Fatal(err)
+	}
+	c = e.client("foreign", shared(&thief))
+	if err := e.Publish(t.Context(), "topout/v1/p1/alerts/critical", []byte("secret too")); err != nil {
+		t.Fatal(err)
+	}
+	e.publish(c, "topout/v1/p2/readings/foreign", readingAt(time.Now(), "x", 1))
+	time.Sleep(200 * time.Millisecond) // what is on its way would be there by now
+	if got := thief.all(); got != "" {
+		t.Errorf("a device was sent %q", got)
+	}
+}
