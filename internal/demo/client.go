@@ -19,6 +19,7 @@ const (
 	waiting = 32
 	// connectWithin is how long a broker has to let a client in.
 	connectWithin = 10 * time.Second
+	signInTries   = 3
 	// retryFirst and retryMost are the pauses between tries to connect again, and
 	// giveUpAfter is when a play of past days no longer tries.
 	retryFirst, retryMost = 250 * time.Millisecond, 10 * time.Second
@@ -56,25 +57,45 @@ func (p *play) connect(ctx context.Context) error {
 			p.clients[who.Login] = p.newClient(who.Login, Token(who.Login), "")
 		}
 	}
-	tokens := make(map[string]mqtt.Token, len(p.clients))
-	for name, c := range p.clients {
+	failed := make(chan error, len(p.clients))
+	for _, c := range p.clients {
+		go func() { failed <- p.signIn(ctx, c) }()
+	}
+	var first error
+	for range p.clients {
+		if err := <-failed; first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+// signIn connects a client for the first time. A broker that is busy gets a
+// second chance, one that turns the client away does not.
+func (p *play) signIn(ctx context.Context, c *client) error {
+	for try := 1; ; try++ {
 		c.conn = c.dial()
-		tokens[name] = c.conn.Connect()
-	}
-	for name, token := range tokens {
-		if err := wait(ctx, token); err != nil {
-			return p.connectError(name, err)
+		err := wait(ctx, c.conn.Connect())
+		if err == nil {
+			break
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if turnedAway(err) || try == signInTries {
+			return p.connectError(c.name, err)
+		}
+		if err := sleep(ctx, time.Duration(try)*time.Second); err != nil {
+			return err
 		}
 	}
-	for name, c := range p.clients {
-		if c.status == "" {
-			continue
-		}
-		if err := wait(ctx, c.online()); err != nil {
-			return p.connectError(name, err)
-		}
-		p.count(Message{Client: name, Topic: c.status})
+	if c.status == "" {
+		return nil
 	}
+	if err := wait(ctx, c.online()); err != nil {
+		return p.connectError(c.name, err)
+	}
+	p.count(Message{Client: c.name, Topic: c.status})
 	return nil
 }
 
@@ -93,6 +114,7 @@ func (p *play) newClient(name, secret, status string) *client {
 		o := mqtt.NewClientOptions().
 			AddBroker(brokerAddress(p.broker)).
 			SetClientID(prefix + name).
+			SetProtocolVersion(4). // 3.1.1, and no older one when that fails
 			SetUsername(user).SetPassword(password).
 			SetTLSConfig(p.TLS).
 			SetConnectTimeout(connectWithin).
@@ -235,13 +257,14 @@ func (p *play) close() {
 	}
 }
 
+func turnedAway(err error) bool {
+	return errors.Is(err, packets.ErrorRefusedNotAuthorised) || errors.Is(err, packets.ErrorRefusedBadUsernameOrPassword)
+}
+
 // connectError says why a client was not let in.
 func (p *play) connectError(name string, err error) error {
-	if errors.Is(err, context.Canceled) {
-		return err
-	}
 	code := "demo.no_broker"
-	if errors.Is(err, packets.ErrorRefusedNotAuthorised) || errors.Is(err, packets.ErrorRefusedBadUsernameOrPassword) {
+	if turnedAway(err) {
 		code = "demo.turned_away"
 	}
 	e := site.Errorf(site.Unavailable, code, "url", "client", name, "broker", p.broker.Host)
