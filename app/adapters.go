@@ -42,6 +42,20 @@ func (l ledger) Update(ctx context.Context, fn func(ingest.Tx) error) error {
 	})
 }
 
+// Withdraw marks a record; what a withdrawn check had opened and nobody has
+// worked on is closed with it.
+func (t ledgerTx) Withdraw(project, record, id string, w site.Withdrawal) (changed bool, err error) {
+	changed, err = t.Tx.Withdraw(project, record, id, w)
+	if err != nil || !changed || record != "check" {
+		return changed, err
+	}
+	check, err := t.CheckByID(project, id)
+	if err != nil {
+		return changed, err
+	}
+	return changed, t.CheckWithdrawn(check)
+}
+
 // points is the series store for ingest.
 type points struct{ series.Store }
 

@@ -135,7 +135,7 @@ func (a *App) build(ctx context.Context, tlsConfig *tls.Config) error {
 	if err != nil {
 		return err
 	}
-	engine, rules, err := newEngine(s, texts, o.Log, o.Now)
+	engine, rules, err := newEngine(s, texts, forms, o.Log, o.Now)
 	if err != nil {
 		return err
 	}
@@ -344,12 +344,12 @@ func openSeries(ctx context.Context, s Settings) (series.Store, error) {
 	return series.OpenEmbedded(ctx, filepath.Join(s.Data, seriesFile), series.EmbeddedOptions{})
 }
 
-func newEngine(s Settings, texts *text.Catalogue, log *slog.Logger, now func() time.Time) (*alerts.Engine, *alerts.Rulebook, error) {
+func newEngine(s Settings, texts *text.Catalogue, forms *checklist.Library, log *slog.Logger, now func() time.Time) (*alerts.Engine, *alerts.Rulebook, error) {
 	rules, err := alerts.Builtin()
 	if err != nil {
 		return nil, nil, err
 	}
-	engine, err := alerts.NewEngine(alerts.Options{Rules: rules, Texts: texts, PublicURL: s.PublicURL, Now: now, Log: log})
+	engine, err := alerts.NewEngine(alerts.Options{Rules: rules, Texts: texts, Forms: forms, PublicURL: s.PublicURL, Now: now, Log: log})
 	return engine, rules, err
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"topout/alerts"
+	"topout/checklist"
 	"topout/internal/text"
 	"topout/schedule"
 	"topout/series"
@@ -90,7 +91,11 @@ func withJobs(ctx context.Context, s Settings, log *slog.Logger, do func(*alerts
 	if err != nil {
 		return err
 	}
-	engine, _, err := newEngine(s, texts, log, time.Now)
+	forms, err := checklist.Embedded()
+	if err != nil {
+		return err
+	}
+	engine, _, err := newEngine(s, texts, forms, log, time.Now)
 	if err != nil {
 		return err
 	}
