@@ -28,34 +28,41 @@ const (
 	devices = 20
 )
 
-// lab is the surroundings that all subjects share.
+// subjects are what is measured, each beside the others.
+var subjects = []string{"floor", "telegraf", "topout"}
+
+// lab is the surroundings of the subjects.
 type lab struct {
 	dir, topout string
-	broker      string // tcp://host:port
-	influx      string // http://host:port
+	brokers     map[string]string // tcp://host:port, one for each subject: a session of another must not gather what is not for it
+	influx      string            // http://host:port
 	processes   []*exec.Cmd
 	run         int // numbers the measurements: each has its own clock and sessions
 }
 
 func newLab(ctx context.Context, dir, topout string) (*lab, error) {
-	l := &lab{dir: dir, topout: topout}
+	l := &lab{dir: dir, topout: topout, brokers: map[string]string{}}
 	mosquitto, err := exec.LookPath("mosquitto")
 	if err != nil {
 		mosquitto = "/usr/sbin/mosquitto"
 	}
+	for _, subject := range subjects {
+		port, err := freePort()
+		if err != nil {
+			return l, err
+		}
+		file := filepath.Join(dir, "mosquitto-"+subject+".conf")
+		conf := fmt.Sprintf("listener %d 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\nmax_inflight_messages 1000\nlog_type none\n", port)
+		if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
+			return l, err
+		}
+		l.brokers[subject] = fmt.Sprintf("tcp://127.0.0.1:%d", port)
+		if err := l.start(exec.CommandContext(ctx, mosquitto, "-c", file)); err != nil {
+			return l, err
+		}
+	}
 	port, err := freePort()
 	if err != nil {
-		return nil, err
-	}
-	conf := fmt.Sprintf("listener %d 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\nmax_inflight_messages 1000\nlog_type none\n", port)
-	if err := os.WriteFile(filepath.Join(dir, "mosquitto.conf"), []byte(conf), 0o600); err != nil {
-		return nil, err
-	}
-	l.broker = fmt.Sprintf("tcp://127.0.0.1:%d", port)
-	if err := l.start(exec.CommandContext(ctx, mosquitto, "-c", filepath.Join(dir, "mosquitto.conf"))); err != nil {
-		return l, err
-	}
-	if port, err = freePort(); err != nil {
 		return l, err
 	}
 	l.influx = fmt.Sprintf("http://127.0.0.1:%d", port)
@@ -65,14 +72,17 @@ func newLab(ctx context.Context, dir, topout string) (*lab, error) {
 	if err := l.start(influxd); err != nil {
 		return l, err
 	}
-	if err := waitFor(ctx, 60*time.Second, func() error {
-		conn, err := net.Dial("tcp", strings.TrimPrefix(l.broker, "tcp://"))
-		if err == nil {
-			conn.Close()
+	for subject, broker := range l.brokers {
+		err := waitFor(ctx, 60*time.Second, func() error {
+			conn, err := net.Dial("tcp", strings.TrimPrefix(broker, "tcp://"))
+			if err == nil {
+				conn.Close()
+			}
+			return err
+		})
+		if err != nil {
+			return l, fmt.Errorf("mosquitto of %s: %w", subject, err)
 		}
-		return err
-	}); err != nil {
-		return l, fmt.Errorf("mosquitto: %w", err)
 	}
 	setup, _ := json.Marshal(map[string]string{"username": "bench", "password": "bench-bench", "org": org, "bucket": bucket, "token": token})
 	err = waitFor(ctx, 60*time.Second, func() error {
@@ -134,7 +144,7 @@ func (l *lab) subject(ctx context.Context, name string) (*exec.Cmd, error) {
 		if err != nil {
 			return nil, err
 		}
-		cmd = exec.CommandContext(ctx, self, "-subscribe", l.broker)
+		cmd = exec.CommandContext(ctx, self, "-subscribe", l.brokers[name])
 	case "telegraf":
 		conf := filepath.Join(l.dir, "telegraf.conf")
 		if err := os.WriteFile(conf, []byte(l.telegrafConfig()), 0o600); err != nil {
@@ -144,7 +154,7 @@ func (l *lab) subject(ctx context.Context, name string) (*exec.Cmd, error) {
 	case "topout":
 		cmd = exec.CommandContext(ctx, l.topout, "serve")
 		cmd.Env = append(os.Environ(), "TOPOUT_DATA="+filepath.Join(l.dir, "topout"), "TOPOUT_HTTP=127.0.0.1:0", "TOPOUT_MQTT_LISTEN=",
-			"TOPOUT_MQTT_URL=mqtt://"+strings.TrimPrefix(l.broker, "tcp://"), "TOPOUT_INFLUX_URL="+l.influx, "TOPOUT_INFLUX_TOKEN="+token,
+			"TOPOUT_MQTT_URL=mqtt://"+strings.TrimPrefix(l.brokers[name], "tcp://"), "TOPOUT_INFLUX_URL="+l.influx, "TOPOUT_INFLUX_TOKEN="+token,
 			"TOPOUT_INFLUX_ORG="+org, "TOPOUT_INFLUX_BUCKET="+bucket)
 	}
 	log, err := os.Create(filepath.Join(l.dir, name+".log"))
@@ -187,7 +197,7 @@ func (l *lab) telegrafConfig() string {
   token = %q
   organization = %q
   bucket = %q
-`, l.broker, l.influx, token, org, bucket)
+`, l.brokers["telegraf"], l.influx, token, org, bucket)
 }
 
 // measure runs one subject under one load and waits until all of it has arrived.
@@ -212,7 +222,7 @@ func (l *lab) measure(ctx context.Context, name string, messages, readings int, 
 		if err := stop(); err != nil && name != "floor" {
 			return figure{}, fmt.Errorf("stop: %w", err)
 		}
-		if err := l.publish(from, messages, readings); err != nil {
+		if err := l.publish(name, from, messages, readings); err != nil {
 			return figure{}, err
 		}
 		if cmd, err = l.subject(ctx, name); err != nil {
@@ -228,7 +238,7 @@ func (l *lab) measure(ctx context.Context, name string, messages, readings int, 
 	}
 	start := time.Now()
 	if !backlog {
-		if err := l.publish(from, messages, readings); err != nil {
+		if err := l.publish(name, from, messages, readings); err != nil {
 			return figure{}, err
 		}
 	}
@@ -259,7 +269,7 @@ func (l *lab) measure(ctx context.Context, name string, messages, readings int, 
 // warm sends one reading until it has arrived, so that the subject is ready and subscribed.
 func (l *lab) warm(ctx context.Context, from time.Time, name string) error {
 	return waitFor(ctx, time.Minute, func() error {
-		if err := l.publish(from.Add(23*time.Hour), 1, 1); err != nil {
+		if err := l.publish(name, from.Add(23*time.Hour), 1, 1); err != nil {
 			return err
 		}
 		return waitFor(ctx, 3*time.Second, func() error {
@@ -272,9 +282,9 @@ func (l *lab) warm(ctx context.Context, from time.Time, name string) error {
 	})
 }
 
-// publish sends messages at QoS 1, a bounded number under way.
-func (l *lab) publish(from time.Time, messages, readings int) error {
-	opts := mqtt.NewClientOptions().AddBroker(l.broker).SetClientID("publisher").SetOrderMatters(true)
+// publish sends messages to the broker of a subject at QoS 1, a bounded number under way.
+func (l *lab) publish(subject string, from time.Time, messages, readings int) error {
+	opts := mqtt.NewClientOptions().AddBroker(l.brokers[subject]).SetClientID("publisher").SetOrderMatters(true)
 	client := mqtt.NewClient(opts)
 	if t := client.Connect(); t.Wait() && t.Error() != nil {
 		return t.Error()

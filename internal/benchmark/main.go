@@ -1,6 +1,6 @@
 // Command benchmark measures Topout beside Telegraf and beside a paho subscriber
-// that only acknowledges, in one run: all read the same messages from the same
-// Mosquitto at QoS 1; Topout and Telegraf write into the same InfluxDB 2. It
+// that only acknowledges, in one run: all read the same messages from a
+// Mosquitto at QoS 1, each its own; Topout and Telegraf write into the same InfluxDB 2. It
 // prints CPU time per message, the time to drain a backlog, and their ratios.
 //
 // It is run by make bench; see scripts/bench for what it needs.
@@ -71,7 +71,6 @@ func run(ctx context.Context, topout string, l load, rounds int) error {
 		{"live, arrays of 100 readings", l.arrays, 100, false},
 		{"backlog, one reading a message", l.backlog, 1, true},
 	}
-	subjects := []string{"floor", "telegraf", "topout"}
 	results := make([]map[string][]figure, len(cases))
 	for i := range results {
 		results[i] = map[string][]figure{}
