@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -67,7 +68,12 @@ func (r *records) run(ctx context.Context, in <-chan item) {
 }
 
 // commit applies steps in one transaction.
-func (r *records) commit(ctx context.Context, steps []step) error {
+func (r *records) commit(ctx context.Context, steps []step) (err error) {
+	defer func() { // of what runs at the end of the transaction
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic while applying: %v", p)
+		}
+	}()
 	start := time.Now()
 	if err := r.dir.refresh(ctx); err != nil {
 		return err
@@ -77,7 +83,7 @@ func (r *records) commit(ctx context.Context, steps []step) error {
 		v verdict
 	}
 	var outcomes []outcome
-	err := r.ledger.Update(ctx, func(tx Tx) error {
+	err = r.ledger.Update(ctx, func(tx Tx) error {
 		outcomes = outcomes[:0]
 		a := newApplier(tx, r.dir, r.opts)
 		ends := make(map[*source]uint64, 2)
