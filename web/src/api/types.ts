@@ -360,3 +360,11 @@ export interface Plan {
     milestone?: boolean
   }[]
 }
+
+export interface Trend {
+  at: string
+  slip_days: number
+  forecast: string | null
+  p50: string | null
+  p80: string | null
+}
