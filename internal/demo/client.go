@@ -106,14 +106,10 @@ func (p *play) newClient(name, secret, status string) *client {
 		user = p.broker.User.Username()
 		password, _ = p.broker.User.Password()
 	}
-	prefix := p.ClientID
-	if prefix == "" {
-		prefix = "topout-sim-"
-	}
 	dial := func() mqtt.Client {
 		o := mqtt.NewClientOptions().
 			AddBroker(brokerAddress(p.broker)).
-			SetClientID(prefix + name).
+			SetClientID(p.ClientID + name).
 			SetProtocolVersion(4). // 3.1.1, and no older one when that fails
 			SetUsername(user).SetPassword(password).
 			SetTLSConfig(p.TLS).

@@ -3,6 +3,7 @@ package demo
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -43,7 +44,7 @@ type PlayOptions struct {
 	// Every is the time between two readings of a device; 0: 5 s live, 10 min of past days.
 	Every time.Duration
 	TLS   *tls.Config // nil: the usual
-	// ClientID begins the clients' ids at the broker; empty: topout-sim-.
+	// ClientID begins the clients' ids at the broker; empty: one that no other play has.
 	ClientID string
 	Progress func(Stats)      // told every second; nil: nothing
 	Now      func() time.Time // nil is time.Now
@@ -111,6 +112,9 @@ func newPlay(o PlayOptions) (*play, error) {
 	o.Now = orNow(o.Now)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.ClientID == "" {
+		o.ClientID = "topout-sim-" + rand.Text()[:6] + "-"
 	}
 	broker, err := url.Parse(o.URL)
 	if err != nil || broker.Host == "" {

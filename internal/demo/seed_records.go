@@ -71,6 +71,7 @@ func (s *seeder) writePlan(r Records) error {
 	if _, err := r.SaveBaseline(baseline); err != nil {
 		return err
 	}
+	late := slips{since: make(map[string]time.Time)}
 	for day := s.story.plan.Start + 7; day <= site.DayOf(s.Now, s.story.zone)-1; day += 7 {
 		at := day.At(18*time.Hour+5*time.Minute, s.story.zone)
 		outlook, err := schedule.Forecast(schedule.Input{
@@ -82,7 +83,9 @@ func (s *seeder) writePlan(r Records) error {
 		if _, err := r.SaveForecast(outlook.Run(Project)); err != nil {
 			return err
 		}
+		late.follow(outlook)
 	}
+	s.issues = append(s.issues, s.slipIssues(late)...)
 	return nil
 }
 

@@ -214,7 +214,7 @@ func checkIssues(t *testing.T, issues []site.Issue) {
 			t.Errorf("no issue is %s: %v", s, states)
 		}
 	}
-	for _, k := range []site.IssueKind{site.KindBlocking, site.KindPerson, site.KindReading, site.KindSilence, site.KindCheckFailed} {
+	for _, k := range []site.IssueKind{site.KindBlocking, site.KindPerson, site.KindReading, site.KindSilence, site.KindCheckFailed, site.KindSlip} {
 		if kinds[k] == 0 {
 			t.Errorf("no issue of kind %s: %v", k, kinds)
 		}
