@@ -86,6 +86,8 @@ func (a *applier) refuse(e *entry, fault *site.Error) error {
 	switch {
 	case e.away != nil:
 		r.Device = e.away.device
+	case e.By != "":
+		r.Device = e.By
 	case addr.kind == kindReadings || addr.kind == kindStatus:
 		r.Device = addr.name
 	}

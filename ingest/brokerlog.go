@@ -37,11 +37,28 @@ func (l *brokerLog) Errorf(format string, v ...any) {
 		case strings.HasSuffix(format, " - %s: %d vs %d") && len(v) == 3 && v[0] == server.ErrMaxPayload.Error():
 			l.turned(cid, "ingest.too_large", "", map[string]string{"size": fmt.Sprint(v[1]), "most": strconv.Itoa(maxPayload)})
 			return
+		case len(v) == 0 && isTopicError(format):
+			l.turned(cid, "ingest.topic_characters", "", nil)
+			return
 		case strings.HasSuffix(format, server.ErrAuthentication.Error()), strings.Contains(format, " - %v - %s") && len(v) == 2 && isAuthError(v[0]):
 			return // told by the sign-in itself
 		}
 	}
 	l.log.Warn("broker: " + fmt.Sprintf(format, v...))
+}
+
+// isTopicError tells what nats-server says of a topic that it cannot map to a
+// subject; the connection ends then.
+func isTopicError(line string) bool {
+	for _, text := range []string{
+		" - character not supported for MQTT topics", " - wildcards not allowed in publish's topic: ", " - topic cannot be empty",
+		" - invalid utf8 for topic ", " - invalid null character in topic ",
+	} {
+		if strings.Contains(line, text) {
+			return true
+		}
+	}
+	return false
 }
 
 func isAuthError(v any) bool {

@@ -113,3 +113,16 @@ func TestSignIn(t *testing.T) {
 	e.client("d1")
 	e.client("sun")
 }
+
+// TestTopicsThatTheBrokerCannotMap end the connection, and are recorded.
+func TestTopicsThatTheBrokerCannotMap(t *testing.T) {
+	e := setup(t).start()
+	for n, topic := range []string{"topout/v1/p1/progress/A 1", "topout/v1/p1/progress/\x7f"} {
+		c := e.client("sun")
+		_ = wait(c.Publish(topic, 1, false, `{"id":"r1","t":1,"percent":1}`))
+		e.eventually("it is recorded", func() bool {
+			r := e.refused()
+			return len(r) == n+1 && r[0].Code == "ingest.topic_characters" && r[0].Device == "sun"
+		})
+	}
+}

@@ -7,9 +7,9 @@ func (i *Ingest) Stored(ctx context.Context) map[string]uint64 {
 	out := make(map[string]uint64)
 	for _, s := range i.streams {
 		if stream, err := s.js.Stream(ctx, s.name); err == nil {
-			out[s.name] = stream.CachedInfo().State.Msgs
+			out[s.label] = stream.CachedInfo().State.Msgs
 		} else {
-			out[s.name] = ^uint64(0)
+			out[s.label] = ^uint64(0)
 		}
 	}
 	return out

@@ -50,6 +50,7 @@ type Ingest struct {
 type stream struct {
 	js     jetstream.JetStream
 	name   string
+	label  string // for the counters: two servers may have streams of one name
 	broker bool
 }
 
@@ -95,7 +96,7 @@ func Open(ctx context.Context, options Options) (*Ingest, error) {
 
 func (i *Ingest) open(ctx context.Context) (err error) {
 	o := i.opts
-	if o.Listen != "" || o.NATS == "" {
+	if o.Listen != "" || o.NATS == "" || exists(filepath.Join(o.Dir, "jetstream")) {
 		if i.embedded, err = startEmbedded(o, i.turnedAway); err != nil {
 			return err
 		}
@@ -105,8 +106,8 @@ func (i *Ingest) open(ctx context.Context) (err error) {
 	}
 	conn, replicas := i.own, 1
 	if o.NATS != "" {
-		if i.remote, err = nats.Connect(o.NATS, nats.Name("topout"), nats.MaxReconnects(-1), nats.Timeout(5*time.Second)); err != nil {
-			return errors.New("NATS cannot be reached: check TOPOUT_NATS_URL: " + redact(err.Error(), o.NATS))
+		if i.remote, err = i.connectRemote(); err != nil {
+			return err
 		}
 		if conn = i.remote; i.remote.ConnectedClusterName() != "" {
 			replicas = 3
@@ -116,19 +117,14 @@ func (i *Ingest) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := makeStreams(ctx, js, replicas, false); err != nil {
+	if err := makeStream(ctx, js, journalStream, replicas); err != nil {
 		return err
 	}
-	i.streams = []stream{{js, journalStream, false}}
-	if o.Listen != "" {
-		own, err := jetstream.New(i.own)
-		if err != nil {
+	i.streams = []stream{{js: js, name: journalStream, label: journalStream}}
+	if i.own != nil {
+		if err := i.ownStreams(ctx); err != nil {
 			return err
 		}
-		if err := makeStreams(ctx, own, 1, true); err != nil {
-			return err
-		}
-		i.streams = append(i.streams, stream{own, mqttStream, true})
 	}
 	i.journal = newJournal(js, int(min(conn.MaxPayload(), maxPayload+natsOverhead))-1024, func(err error) {
 		if err == nil {
@@ -156,8 +152,49 @@ func (i *Ingest) open(ctx context.Context) (err error) {
 	return nil
 }
 
+// ownStreams adds the streams in Dir: the broker's own, and a journal that was used
+// before an external one was set up.
+func (i *Ingest) ownStreams(ctx context.Context) error {
+	js, err := jetstream.New(i.own)
+	if err != nil {
+		return err
+	}
+	if err := makeStream(ctx, js, mqttStream, 1); err != nil {
+		return err
+	}
+	i.streams = append(i.streams, stream{js: js, name: mqttStream, label: mqttStream, broker: true})
+	if i.remote == nil {
+		return nil
+	}
+	if _, err := js.Stream(ctx, journalStream); errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	i.streams = append(i.streams, stream{js: js, name: journalStream, label: journalStream + "_embedded"})
+	return nil
+}
+
+func (i *Ingest) connectRemote() (*nats.Conn, error) {
+	o := i.opts
+	nc, err := nats.Connect(o.NATS, nats.Name("topout"), nats.MaxReconnects(-1), nats.Timeout(5*time.Second),
+		nats.ReconnectBufSize(-1), // a record that cannot be sent now has failed
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			o.Log.Warn("NATS", "err", redact(err.Error(), o.NATS))
+		}))
+	if err != nil {
+		return nil, errors.New("NATS cannot be reached: check TOPOUT_NATS_URL: " + redact(err.Error(), o.NATS))
+	}
+	return nc, nil
+}
+
 // redact takes a URL's password out of a text.
 func redact(text, url string) string { return strings.ReplaceAll(text, url, "(the URL)") }
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
 
 // clientID is the name at external brokers, made once.
 func (i *Ingest) clientID() (string, error) {
@@ -275,10 +312,11 @@ func (i *Ingest) Retake(ctx context.Context, r site.Refused) (Receipt, error) {
 	if r.Payload == nil {
 		return Receipt{Refused: site.Errorf(site.Conflict, "ingest.no_payload", "")}, nil
 	}
-	return i.accept(ctx, &entry{
-		Message: site.Message{Door: r.Door, Topic: r.Topic, Payload: r.Payload, Arrived: r.T},
-		retake:  r.ID,
-	})
+	m := site.Message{Door: r.Door, Topic: r.Topic, Payload: r.Payload, Arrived: r.T}
+	if r.Door == site.DoorAPI {
+		m.By = r.Device
+	}
+	return i.accept(ctx, &entry{Message: m, retake: r.ID})
 }
 
 func (i *Ingest) accept(ctx context.Context, e *entry) (Receipt, error) {

@@ -91,7 +91,7 @@ func (i *Ingest) backlogs(ctx context.Context) []backlog {
 			if err != nil {
 				continue
 			}
-			out = append(out, backlog{s.name, cursor, unapplied(c.CachedInfo())})
+			out = append(out, backlog{s.label, cursor, unapplied(c.CachedInfo())})
 		}
 	}
 	return out

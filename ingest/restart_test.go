@@ -14,6 +14,7 @@ import (
 
 	"topout/ingest"
 	"topout/site"
+	"topout/store"
 )
 
 // copyTree is what a power cut leaves: the folder as it is at this moment, without
@@ -176,4 +177,49 @@ func TestOpenTwiceAndStopWithoutStart(t *testing.T) {
 		t.Log(err)
 	}
 	stop(t, in)
+}
+
+// TestSettingsChangeWithWorkLeft: messages wait in the journal while the embedded
+// broker is switched off and the journal moves to an external NATS.
+func TestSettingsChangeWithWorkLeft(t *testing.T) {
+	e := setup(t).start()
+	e.full.Store(true)
+	e.publish(e.client("d1"), readingsTopic("d1"), readingAt(time.Now(), "x", 1))
+	if r := e.accept("topout/v1/p1/progress/A1", `{"id":"r1","t":1763600000000,"percent":5}`); r.Records {
+		t.Fatalf("%+v", r)
+	}
+	stop(t, e.Ingest)
+	e.full.Store(false)
+	e.opts.Listen, e.opts.NATS = "", natsServer(t)
+	e.start()
+	e.eventually("both are applied", func() bool {
+		var err error
+		e.view(func(t *store.Tx) error { _, err = t.ProgressByID(project, "r1"); return nil })
+		return err == nil && len(e.samples("d1", "x")) == 1
+	})
+}
+
+// TestStopIsQuick stops while everything around is away.
+func TestStopIsQuick(t *testing.T) {
+	e := setup(t).start()
+	c := e.client("d1", func(o *mqtt.ClientOptions) { o.SetWill("topout/v1/p1/status/d1", "offline", 1, true) })
+	e.publish(c, readingsTopic("d1"), readingAt(time.Now(), "x", 1))
+	e.eventually("applied", func() bool { return e.Backlog() == 0 })
+	e.full.Store(true)
+	e.away.Store(true)
+	for n := range 10 {
+		e.publish(c, readingsTopic("d1"), readingAt(time.Now().Add(time.Duration(n)*time.Millisecond), "x", 1))
+	}
+	start := time.Now()
+	stop(t, e.Ingest)
+	if took := time.Since(start); took > 8*time.Second {
+		t.Errorf("stopping took %s", took)
+	}
+	e.full.Store(false)
+	e.away.Store(false)
+	e.start()
+	e.eventually("nothing is lost", func() bool { return len(e.samples("d1", "x")) == 11 })
+	if r := e.refused(); len(r) > 0 {
+		t.Errorf("%+v", r)
+	}
 }

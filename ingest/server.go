@@ -164,7 +164,8 @@ const ownUser = "$topout"
 
 func (e *embedded) connect() (*nats.Conn, error) {
 	return nats.Connect("", nats.InProcessServer(e.srv), nats.UserInfo(ownUser, e.password), nats.Name("topout"),
-		nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond))
+		nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { e.log.Warn("embedded broker", "err", err) }))
 }
 
 // open lets clients sign in.

@@ -31,23 +31,16 @@ const (
 
 func consumerName(cursor string) string { return "topout_" + cursor }
 
-// makeStreams makes the streams and the cursors' consumers where they are missing.
-func makeStreams(ctx context.Context, js jetstream.JetStream, replicas int, broker bool) error {
+// makeStream makes a stream, and the cursors' consumers of it, where missing.
+func makeStream(ctx context.Context, js jetstream.JetStream, name string, replicas int) error {
 	cfg := jetstream.StreamConfig{
-		Name: journalStream, Subjects: []string{journalSubject},
-		Description: "messages on their way into Topout; kept until both cursors have applied them",
-		Storage:     jetstream.FileStorage,
-		Retention:   jetstream.InterestPolicy,
-		Discard:     jetstream.DiscardNew,
-		Replicas:    replicas,
+		Name: name, Subjects: []string{journalSubject},
+		Storage: jetstream.FileStorage, Retention: jetstream.InterestPolicy, Discard: jetstream.DiscardNew,
+		Replicas: replicas,
 	}
 	filter := journalSubject
-	if broker {
-		cfg = jetstream.StreamConfig{
-			Name: mqttStream, Subjects: []string{mqttSubject},
-			Storage: jetstream.FileStorage, Retention: jetstream.InterestPolicy, Replicas: replicas,
-		}
-		filter = mqttFilter
+	if name == mqttStream { // as nats-server makes it
+		cfg.Subjects, cfg.Discard, filter = []string{mqttSubject}, jetstream.DiscardOld, mqttFilter
 	}
 	if _, err := js.Stream(ctx, cfg.Name); errors.Is(err, jetstream.ErrStreamNotFound) {
 		if _, err := js.CreateStream(ctx, cfg); err != nil {

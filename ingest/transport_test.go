@@ -107,8 +107,9 @@ func TestBehindABrokerWithTLS(t *testing.T) {
 	}
 }
 
-// TestExternalNATS keeps the journal at a NATS server of its own.
-func TestExternalNATS(t *testing.T) {
+// natsServer starts a NATS server with JetStream and gives its URL.
+func natsServer(t *testing.T) string {
+	t.Helper()
 	srv, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true, Username: "u", Password: "s3cret"})
 	if err != nil {
 		t.Fatal(err)
@@ -118,7 +119,12 @@ func TestExternalNATS(t *testing.T) {
 	if !srv.ReadyForConnections(10 * time.Second) {
 		t.Fatal("NATS does not start")
 	}
-	url := strings.Replace(srv.ClientURL(), "://", "://u:s3cret@", 1)
+	return strings.Replace(srv.ClientURL(), "://", "://u:s3cret@", 1)
+}
+
+// TestExternalNATS keeps the journal at a NATS server of its own.
+func TestExternalNATS(t *testing.T) {
+	url := natsServer(t)
 	e := setup(t, func(o *ingest.Options) { o.NATS = url }).start()
 	r := e.accept("topout/v1/p1/progress/A1", `{"id":"r1","t":1763600000000,"percent":5}`)
 	if !r.Records || !r.Series {
