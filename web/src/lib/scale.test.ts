@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { newDay, toDate } from './dates'
-import { dayWidth, makeScale, ticks, zooms } from './scale'
+import { dayWidth, fittingZoom, makeScale, ticks, zooms } from './scale'
 
 const first = newDay(2026, 3, 5)
 const last = newDay(2027, 8, 20)
@@ -20,6 +20,13 @@ describe('scale', () => {
   it('fills the width that there is', () => {
     const s = makeScale('quarter', first, first + 10, 900)
     expect(s.width).toBeGreaterThanOrEqual(900)
+  })
+
+  it('narrows the days to fit paper, and finds the zoom that fits a screen', () => {
+    expect(makeScale('day', first, last, 0, 1000).width).toBeCloseTo(1000)
+    expect(fittingZoom(30, 900)).toBe('day')
+    expect(fittingZoom(500, 900)).toBe('quarter')
+    expect(fittingZoom(5000, 900)).toBeNull()
   })
 
   it('tiles the header without a gap, whatever part is in view', () => {

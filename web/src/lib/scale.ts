@@ -4,7 +4,7 @@ export const zooms = ['day', 'week', 'month', 'quarter'] as const
 export type Zoom = (typeof zooms)[number]
 
 /** Pixels of one day at each zoom. */
-export const dayWidth: Record<Zoom, number> = { day: 28, week: 12, month: 4.4, quarter: 1.8 }
+export const dayWidth: Record<Zoom, number> = { day: 28, week: 12, month: 4.4, quarter: 1.6 }
 
 export interface Scale {
   zoom: Zoom
@@ -19,11 +19,19 @@ export interface Scale {
   day(x: number): number
 }
 
-/** A scale from one day to another (both shown), stretched to whole months and at least `minWidth` wide. */
-export function makeScale(zoom: Zoom, first: Day, last: Day, minWidth = 0): Scale {
+/** The closest zoom at which so many days fit into a width; null when none does. */
+export function fittingZoom(days: number, width: number): Zoom | null {
+  return zooms.find((z) => days * dayWidth[z] <= width) ?? null
+}
+
+/**
+ * A scale from one day to another (both shown), stretched to whole months and at least
+ * `minWidth` wide; with `maxWidth` (paper) the days are narrowed until they fit.
+ */
+export function makeScale(zoom: Zoom, first: Day, last: Day, minWidth = 0, maxWidth = Infinity): Scale {
   const from = monthStart(first)
   let to = addMonths(last, 1)
-  const perDay = dayWidth[zoom]
+  const perDay = Math.min(dayWidth[zoom], maxWidth / (to - from))
   const missing = minWidth - (to - from) * perDay
   if (missing > 0) to = from + Math.ceil(minWidth / perDay)
   return {

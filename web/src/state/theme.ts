@@ -20,6 +20,9 @@ function apply(): void {
 export function startTheme(): void {
   apply()
   systemDark.addEventListener('change', apply)
+  // Paper is light.
+  window.addEventListener('beforeprint', () => (document.documentElement.dataset.theme = 'light'))
+  window.addEventListener('afterprint', apply)
   watch(theme, (value) => {
     remember('theme', value === 'auto' ? null : value)
     apply()
