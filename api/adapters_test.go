@@ -144,6 +144,7 @@ func ruleOf(r alerts.Rule) api.Rule {
 // The rest records what the API asks of the outside.
 
 type recordingBroker struct {
+	ingest *ingest.Ingest
 	mu     sync.Mutex
 	kicked []string
 	stale  int
@@ -159,6 +160,7 @@ func (b *recordingBroker) note(s string) {
 }
 
 func (b *recordingBroker) Invalidate() {
+	b.ingest.Invalidate()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.stale++

@@ -87,6 +87,7 @@ func newSite(t *testing.T, o siteOptions) *testSite {
 			}
 		},
 	}))
+	s.broker.ingest = s.ingest
 	s.server = must(api.New(api.Options{
 		Records: records{s.store}, Inbox: inbox{s.ingest}, Series: points, Issues: issues{engine, texts}, Rules: rulebook{rules, engine},
 		Notices: notices{}, Broker: s.broker, Jobs: s.jobs, Health: s.health, Checklists: forms, Texts: texts,
