@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"net/url"
@@ -70,7 +71,7 @@ func (s *Server) chain(router http.Handler) http.Handler {
 // recovered answers for a handler that panicked. An aborted one stays aborted:
 // the answer was begun, and cutting the connection tells the client.
 func (s *Server) recovered(w *recorder, r *http.Request, p any) {
-	if p == http.ErrAbortHandler {
+	if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		panic(p)
 	}
 	s.log.ErrorContext(r.Context(), "request panicked", "route", requestOf(r.Context()).route, "panic", p, "stack", string(debug.Stack()))

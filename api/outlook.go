@@ -232,16 +232,9 @@ func addHolds(all []schedule.Hold, issues []site.Issue, end time.Time) []schedul
 		if !i.StopWork || over || i.OpenedAt.After(end) || i.Task == "" && i.Building == "" {
 			continue
 		}
-		all = append(all, schedule.Hold{Task: i.Task, Building: i.Building, Issue: i.ID, Reason: holdReason(i), Since: i.OpenedAt})
+		all = append(all, schedule.Hold{Task: i.Task, Building: i.Building, Issue: i.ID, Reason: i.Reason, Since: i.OpenedAt})
 	}
 	return all
-}
-
-func holdReason(i site.Issue) site.Reason {
-	if i.Reason != "" {
-		return i.Reason
-	}
-	return site.ReasonSafetyStop
 }
 
 // lateSince is a memory: since when the delivery is late, by the kept forecasts

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"time"
 
-	"topout/internal/text"
 	"topout/schedule"
 	"topout/site"
 )
@@ -149,7 +148,7 @@ func (s *Server) viewProject(ctx context.Context, c *caller, p site.Project) (pr
 	}
 	light := lightOf(delivery, d.OpenIssues, stops)
 	d.Light = light.colour
-	d.LightWhy = s.texts.Say(requestOf(ctx).lang, light.code, light.params)
+	d.LightWhy = s.say(ctx, light.code, light.params)
 	return d, nil
 }
 
@@ -315,8 +314,7 @@ func (s *Server) projectAnswer(ctx context.Context, c *caller, p site.Project) (
 	return &found[projectDetail]{d}, nil
 }
 
-// sayReason is a reason code in words.
+// say is an entry of the catalogue in the caller's language.
 func (s *Server) say(ctx context.Context, code string, params map[string]string) string {
-	var lang text.Lang = requestOf(ctx).lang
-	return s.texts.Say(lang, code, params)
+	return s.texts.Say(requestOf(ctx).lang, code, params)
 }

@@ -150,7 +150,7 @@ type cachedBody struct {
 }
 
 // cachedJSON answers with a body that is made once for a forecast.
-func (s *Server) cachedJSON(ctx context.Context, c *caller, in *asOfQuery, name string, make func(*projectOutlook) any) (*cachedBody, error) {
+func (s *Server) cachedJSON(ctx context.Context, c *caller, in *asOfQuery, name string, build func(*projectOutlook) any) (*cachedBody, error) {
 	a, err := s.parseAsOf(in.AsOf, c.project)
 	if err != nil {
 		return nil, err
@@ -159,7 +159,7 @@ func (s *Server) cachedJSON(ctx context.Context, c *caller, in *asOfQuery, name 
 	if err != nil {
 		return nil, err
 	}
-	kept, err := view.body(name+asOfText(a, view), func() any { return make(view) })
+	kept, err := view.body(name+asOfText(a, view), func() any { return build(view) })
 	if err != nil {
 		return nil, err
 	}
@@ -201,11 +201,11 @@ type readyBody struct {
 }
 
 // body gives a body of this forecast, made the first time.
-func (v *projectOutlook) body(name string, make func() any) (*readyBody, error) {
+func (v *projectOutlook) body(name string, build func() any) (*readyBody, error) {
 	if kept, ok := v.bodies.Load(name); ok {
 		return kept.(*readyBody), nil
 	}
-	b, err := json.Marshal(make())
+	b, err := json.Marshal(build())
 	if err != nil {
 		return nil, err
 	}
