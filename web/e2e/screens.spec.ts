@@ -15,8 +15,14 @@ const screens = {
   settings: `/p/${project}/me/settings`,
 }
 
-for (const [name, size] of [['phone', phone], ['desk', desk]] as const)
-  for (const [lang, theme] of [['zh-CN', 'light'], ['en', 'dark']] as const)
+for (const [name, size] of [
+  ['phone', phone],
+  ['desk', desk],
+] as const)
+  for (const [lang, theme] of [
+    ['zh-CN', 'light'],
+    ['en', 'dark'],
+  ] as const)
     test(`every screen is sound on a ${name} in ${lang}, ${theme}`, async ({ browser, site }) => {
       test.setTimeout(180_000)
       const page = await site.open(browser, 'admin', '/', { size, lang, theme })
@@ -30,7 +36,15 @@ for (const [name, size] of [['phone', phone], ['desk', desk]] as const)
         const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
         expect(wide, `${screen} is wider than the screen`).toBeLessThanOrEqual(0)
         const { violations } = await new AxeBuilder({ page }).analyze()
-        expect(violations.map((v) => `${screen} ${v.id}: ${v.nodes.map((n) => n.target.join(' ')).slice(0, 3).join(' | ')}`)).toEqual([])
+        expect(
+          violations.map(
+            (v) =>
+              `${screen} ${v.id}: ${v.nodes
+                .map((n) => n.target.join(' '))
+                .slice(0, 3)
+                .join(' | ')}`,
+          ),
+        ).toEqual([])
         if (size === phone) {
           const small = await page.evaluate(() =>
             [...document.querySelectorAll<HTMLElement>('main button, main input, main select, .tabs a')]
@@ -65,7 +79,11 @@ test('signing in: wrong password says so, the right one goes where one wanted to
 })
 
 test('each role begins with its own question', async ({ browser, site }) => {
-  for (const [login, screen] of [['supervisor', 'today'], ['safety', 'issues'], ['owner', 'timeline']] as const) {
+  for (const [login, screen] of [
+    ['supervisor', 'today'],
+    ['safety', 'issues'],
+    ['owner', 'timeline'],
+  ] as const) {
     const page = await site.open(browser, login, '/', { size: phone })
     await expect(page).toHaveURL(new RegExp(`/p/${project}/${screen}`))
     await page.context().close()
@@ -83,4 +101,20 @@ test('the language can be changed and stays', async ({ browser, site }) => {
   await expect(page.getByRole('button', { name: 'Sign out' })).toBeVisible()
   expect(await page.evaluate(() => document.documentElement.lang)).toBe('en')
   await context.close()
+})
+
+test('the first load stays within 150 KB', async ({ browser, site }) => {
+  const page = await site.open(browser, 'owner', '/sign-in')
+  const client = await page.context().newCDPSession(page)
+  await client.send('Network.enable')
+  await client.send('Network.setCacheDisabled', { cacheDisabled: true })
+  let bytes = 0
+  client.on('Network.loadingFinished', (e) => (bytes += e.encodedDataLength))
+  const data: number[] = []
+  page.on('response', (r) => {
+    if (r.url().includes('/api/')) data.push(Number(r.headers()['content-length'] ?? 0))
+  })
+  await page.goto(`/p/${project}/timeline`)
+  await expect(page.locator('.name-row').first()).toBeVisible()
+  expect(bytes - data.reduce((sum, n) => sum + n, 0)).toBeLessThan(150 * 1024)
 })

@@ -2,7 +2,10 @@ import { expect, phone, project, test } from './server'
 import type { Page } from '@playwright/test'
 
 interface Timeline {
-  buildings: { id: string; tasks: { id: string; name: string; percent: number; actual_start: string | null; actual_finish: string | null }[] }[]
+  buildings: {
+    id: string
+    tasks: { id: string; name: string; percent: number; actual_start: string | null; actual_finish: string | null }[]
+  }[]
 }
 
 async function activeTask(page: Page) {
@@ -10,7 +13,8 @@ async function activeTask(page: Page) {
   const data = (await answer.json()) as Timeline
   for (const building of data.buildings)
     for (const task of building.tasks)
-      if (task.actual_start && !task.actual_finish && task.percent > 5 && task.percent < 80) return { building: building.id, ...task }
+      if (task.actual_start && !task.actual_finish && task.percent > 5 && task.percent < 80)
+        return { building: building.id, ...task }
   throw new Error('the demo has no task in progress')
 }
 
@@ -170,7 +174,10 @@ test('a sensor shows its curve with the limits; limits can be changed and reset'
   await expect(rule).not.toContainText('本项目修改')
 })
 
-test('an unknown device is registered from its refused messages; its secret is shown once; it is revoked', async ({ browser, site }) => {
+test('an unknown device is registered from its refused messages; its secret is shown once; it is revoked', async ({
+  browser,
+  site,
+}) => {
   const page = await site.open(browser, 'admin', `/p/${project}/me/refused`)
   await page.getByRole('button', { name: '登记设备并补收' }).first().click()
   const dialog = page.getByRole('dialog')
@@ -182,7 +189,10 @@ test('an unknown device is registered from its refused messages; its secret is s
   await expect(dialog.getByText(/已补收 \d+ 条/)).toBeVisible()
   const secret = await dialog.getByLabel('密钥').inputValue()
   expect(secret.length).toBeGreaterThan(10)
-  await dialog.getByRole('button', { name: '我已保存好' }).or(dialog.getByRole('button', { name: '已保存好' })).click()
+  await dialog
+    .getByRole('button', { name: '我已保存好' })
+    .or(dialog.getByRole('button', { name: '已保存好' }))
+    .click()
   await expect(page.getByText(/已补收/).first()).toBeVisible()
 
   await page.goto(`/p/${project}/sensors/${id}`)

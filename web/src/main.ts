@@ -16,4 +16,6 @@ whenSignedOut(() => {
   if (here.name !== 'sign-in') void router.replace({ name: 'sign-in', query: { then: here.fullPath } })
 })
 
-void setLanguage(firstLanguage()).then(() => createApp(App).component('I18nT', I18nT).use(i18n).use(router).mount('#app'))
+void setLanguage(firstLanguage()).then(() =>
+  createApp(App).component('I18nT', I18nT).use(i18n).use(router).mount('#app'),
+)

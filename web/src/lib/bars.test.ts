@@ -39,12 +39,27 @@ describe('bars', () => {
   })
   it('sums a building up', () => {
     const tasks = [dates, { ...dates, actual_start: null, baseline_start: '2026-02-01', forecast_finish: '2026-04-02' }]
-    const s = summary(tasks.map((d, i) => ({ ...d, id: `${i}`, name: '', code: '', slip_days: 0, total_float: 0, critical: false, cause: [] })))
+    const s = summary(
+      tasks.map((d, i) => ({
+        ...d,
+        id: `${i}`,
+        name: '',
+        code: '',
+        slip_days: 0,
+        total_float: 0,
+        critical: false,
+        cause: [],
+      })),
+    )
     expect(s).toMatchObject({ baseline_start: '2026-02-01', forecast_finish: '2026-04-02', actual_finish: null })
     expect(summary([])).toBeNull()
   })
   it('leads a link with right angles only', () => {
-    for (const path of [elbow(10, 5, 50, 33, true, true), elbow(50, 5, 10, 33, true, true), elbow(10, 5, 50, 33, false, true)])
+    for (const path of [
+      elbow(10, 5, 50, 33, true, true),
+      elbow(50, 5, 10, 33, true, true),
+      elbow(10, 5, 50, 33, false, true),
+    ])
       expect(path).toMatch(/^M[\d. -]+(H[-\d.]+(V[\d.]+)?)+$/)
   })
 })

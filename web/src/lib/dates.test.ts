@@ -1,5 +1,16 @@
 import { describe, expect, it } from 'vitest'
-import { addMonths, dayIn, dayString, isoWeek, localParts, monday, newDay, parseDay, quarterStart, weekday } from './dates'
+import {
+  addMonths,
+  dayIn,
+  dayString,
+  isoWeek,
+  localParts,
+  monday,
+  newDay,
+  parseDay,
+  quarterStart,
+  weekday,
+} from './dates'
 
 describe('days', () => {
   it('reads and writes days, and the date of a date-time as written', () => {

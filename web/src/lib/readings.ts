@@ -47,7 +47,10 @@ export function nearestLimit(value: LastValue): { severity: Severity; limit: num
  * Columns for the curve: times in seconds, min, mean, max. Where windows are missing a
  * null breaks the line, so that silence does not look like a measurement.
  */
-export function columns(windows: readonly Window[], everySeconds: number): [number[], (number | null)[], (number | null)[], (number | null)[]] {
+export function columns(
+  windows: readonly Window[],
+  everySeconds: number,
+): [number[], (number | null)[], (number | null)[], (number | null)[]] {
   const t: number[] = []
   const min: (number | null)[] = []
   const mean: (number | null)[] = []

@@ -21,7 +21,9 @@ describe('checks', () => {
   it('finds the next open item, round the end', () => {
     expect(nextOpen(items, {}, -1)).toBe(0)
     expect(nextOpen(items, { c: { code: 'c', result: 'pass' } }, 1)).toBe(0)
-    expect(nextOpen(items, Object.fromEntries(items.map((i) => [i.code, { code: i.code, result: 'pass' as const }])), 0)).toBe(-1)
+    expect(
+      nextOpen(items, Object.fromEntries(items.map((i) => [i.code, { code: i.code, result: 'pass' as const }])), 0),
+    ).toBe(-1)
   })
   it('sends only what belongs to the answer', () => {
     expect(
@@ -45,7 +47,17 @@ describe('readings', () => {
     kind: 'tower_crane',
     last: [
       { metric: 'load', unit: 't', t: '', value: 2, level: '', limits: [] },
-      { metric: 'moment_percent', unit: '%', t: '', value: 41, level: '', limits: [{ severity: 'critical', limit: 100 }, { severity: 'warning', limit: 90 }] },
+      {
+        metric: 'moment_percent',
+        unit: '%',
+        t: '',
+        value: 41,
+        level: '',
+        limits: [
+          { severity: 'critical', limit: 100 },
+          { severity: 'warning', limit: 90 },
+        ],
+      },
       { metric: 'wind_speed', unit: 'm/s', t: '', value: 11, level: 'warning', limits: [] },
     ],
   } as unknown as Device
@@ -55,7 +67,13 @@ describe('readings', () => {
     expect(nearestLimit(device.last![1]!)?.limit).toBe(90)
   })
   it('breaks the curve where nothing was measured', () => {
-    const w = (minute: number): Window => ({ t: new Date(minute * 60_000).toISOString(), min: 1, mean: 2, max: 3, count: 1 })
+    const w = (minute: number): Window => ({
+      t: new Date(minute * 60_000).toISOString(),
+      min: 1,
+      mean: 2,
+      max: 3,
+      count: 1,
+    })
     const [t, , mean] = columns([w(60), w(0), w(10)], 600)
     expect(t).toEqual([0, 600, 1200, 3600])
     expect(mean).toEqual([2, 2, null, 2])

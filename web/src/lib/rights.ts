@@ -1,6 +1,17 @@
 export const roles = ['admin', 'owner', 'supervisor', 'safety', 'viewer'] as const
 export type Role = (typeof roles)[number]
-export type Action = 'view' | 'report' | 'check' | 'open' | 'move' | 'close' | 'plan' | 'rules' | 'devices' | 'refused' | 'accounts'
+export type Action =
+  | 'view'
+  | 'report'
+  | 'check'
+  | 'open'
+  | 'move'
+  | 'close'
+  | 'plan'
+  | 'rules'
+  | 'devices'
+  | 'refused'
+  | 'accounts'
 
 /** What the server allows each role; the server decides, this only hides what would be refused. */
 const allowed: Record<Exclude<Role, 'admin'>, Action[]> = {

@@ -41,9 +41,7 @@ export function buildRows(data: Timeline, folded: ReadonlySet<string>, filter: R
       for (const m of ofProject) rows.push({ kind: 'milestone', key: `m:${m.id}`, milestone: m, parent: milestonesKey })
   }
   for (const building of data.buildings) {
-    const tasks = building.tasks.filter(
-      (t) => !isMilestone.has(t.id) && keep(t.name, t.id, t.slip_days, t.critical),
-    )
+    const tasks = building.tasks.filter((t) => !isMilestone.has(t.id) && keep(t.name, t.id, t.slip_days, t.critical))
     const own = points.filter((m) => m.building !== '' && m.building === building.id)
     if (tasks.length + own.length === 0 && filtering) continue
     const key = `b:${building.id}`

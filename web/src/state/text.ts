@@ -86,5 +86,23 @@ export function useText() {
     return t('problem.server')
   }
 
-  return { t, te, locale, number, day, dayOf, today, moment, age, duration, slip, slipWords, term, problem, gap, unit, reading }
+  return {
+    t,
+    te,
+    locale,
+    number,
+    day,
+    dayOf,
+    today,
+    moment,
+    age,
+    duration,
+    slip,
+    slipWords,
+    term,
+    problem,
+    gap,
+    unit,
+    reading,
+  }
 }
