@@ -142,7 +142,7 @@ func (a *App) build(ctx context.Context, tlsConfig *tls.Config) error {
 	a.ingest, err = ingest.Open(ctx, ingest.Options{
 		Dir: filepath.Join(s.Data, journalDir), Listen: s.MQTTListen, ListenWS: s.MQTTWSListen, TLS: tlsConfig,
 		Brokers: s.MQTTURL, NATS: s.NATSURL, Ledger: ledger{a.store, engine}, Series: points{a.series}, Auth: signIn{a.store},
-		Forms: forms, RawDays: s.RawDays, OnApplied: a.wake, Log: o.Log, Now: o.Now,
+		Forms: forms, RawDays: s.rawDays(), OnApplied: a.wake, Log: o.Log, Now: o.Now,
 	})
 	if err != nil {
 		return portHint(err, s)
@@ -363,7 +363,7 @@ func newNotifier(s Settings, records *store.Store, texts *text.Catalogue, publis
 
 func newJobs(s Settings, records *store.Store, engine *alerts.Engine, pruner alerts.Pruner, after func(), log *slog.Logger, now func() time.Time) (*alerts.Jobs, error) {
 	return alerts.NewJobs(alerts.JobsOptions{
-		Records: jobRecords{records}, Engine: engine, Pruner: pruner, Keep: time.Duration(s.RawDays) * 24 * time.Hour, After: after, Now: now, Log: log,
+		Records: jobRecords{records}, Engine: engine, Pruner: pruner, Keep: time.Duration(s.rawDays()) * 24 * time.Hour, After: after, Now: now, Log: log,
 	})
 }
 

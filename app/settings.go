@@ -32,11 +32,14 @@ type Settings struct {
 	MailFrom      string   `name:"mail-from" env:"TOPOUT_MAIL_FROM" help:"Sender of mail."`
 	WebhookURL    string   `name:"webhook-url" env:"TOPOUT_WEBHOOK_URL" secret:"url" help:"Where notices go as CloudEvents."`
 	WebhookSecret string   `name:"webhook-secret" env:"TOPOUT_WEBHOOK_SECRET" secret:"all" help:"Signs them (Standard Webhooks)."`
-	RawDays       int      `name:"raw-days" env:"TOPOUT_RAW_DAYS" default:"400" help:"How many days raw readings stay."`
+	RawDays       string   `name:"raw-days" env:"TOPOUT_RAW_DAYS" default:"400" help:"How many days raw readings stay."`
 	TLSCert       string   `name:"tls-cert" env:"TOPOUT_TLS_CERT" help:"Certificate file (PEM) for HTTPS and MQTTS."`
 	TLSKey        string   `name:"tls-key" env:"TOPOUT_TLS_KEY" help:"Its key file (PEM)."`
 	PublicURL     string   `name:"public-url" env:"TOPOUT_PUBLIC_URL" help:"The URL that links in messages use."`
 	AdminPassword string   `name:"admin-password" env:"TOPOUT_ADMIN_PASSWORD" secret:"all" help:"First start only: the password of admin; unset: a random one is printed once."`
+
+	// Unread are the problems of SecretsFromFiles; Check names them with the others.
+	Unread Problems `kong:"-"`
 }
 
 // Problems is every mistake in the settings at once, each with what to do.
@@ -51,8 +54,7 @@ var secretNames = []string{
 }
 
 // SecretsFromFiles reads each NAME_FILE of the environment into NAME.
-func SecretsFromFiles(getenv func(string) string, setenv func(string, string) error) error {
-	var problems Problems
+func SecretsFromFiles(getenv func(string) string, setenv func(string, string) error) (problems Problems) {
 	for _, name := range secretNames {
 		file := getenv(name + "_FILE")
 		if file == "" {
@@ -68,18 +70,15 @@ func SecretsFromFiles(getenv func(string) string, setenv func(string, string) er
 			continue
 		}
 		if err := setenv(name, strings.TrimSpace(string(b))); err != nil {
-			return err
+			problems = append(problems, fmt.Sprintf("%s_FILE: what %s holds is no setting: it may not have a NUL byte", name, file))
 		}
 	}
-	if len(problems) > 0 {
-		return problems
-	}
-	return nil
+	return problems
 }
 
 // Check finds all mistakes of the settings at once; the error is Problems.
 func (s Settings) Check() error {
-	var problems Problems
+	problems := slices.Clone(s.Unread)
 	bad := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
 
 	if s.Data == "" {
@@ -161,8 +160,8 @@ func (s Settings) Check() error {
 	if s.WebhookSecret != "" && s.WebhookURL == "" {
 		bad("TOPOUT_WEBHOOK_URL is missing although TOPOUT_WEBHOOK_SECRET is set: give the URL, or unset the secret")
 	}
-	if s.RawDays < 1 {
-		bad("TOPOUT_RAW_DAYS is %d: give at least 1 day", s.RawDays)
+	if days, err := strconv.Atoi(s.RawDays); err != nil || days < 1 {
+		bad("TOPOUT_RAW_DAYS is %q: give a whole number of days, at least 1", s.RawDays)
 	}
 	switch {
 	case (s.TLSCert == "") != (s.TLSKey == ""):
@@ -180,6 +179,15 @@ func (s Settings) Check() error {
 		return problems
 	}
 	return nil
+}
+
+// rawDays is RawDays as a number; Check has seen to it.
+func (s Settings) rawDays() int {
+	days, err := strconv.Atoi(s.RawDays)
+	if err != nil {
+		return 400
+	}
+	return days
 }
 
 // Setting is one effective setting, for showing.
@@ -211,7 +219,7 @@ func (s Settings) Redacted() []Setting {
 		{"TOPOUT_MAIL_FROM", s.MailFrom},
 		{"TOPOUT_WEBHOOK_URL", redactURL(s.WebhookURL)},
 		{"TOPOUT_WEBHOOK_SECRET", redact(s.WebhookSecret)},
-		{"TOPOUT_RAW_DAYS", fmt.Sprint(s.RawDays)},
+		{"TOPOUT_RAW_DAYS", s.RawDays},
 		{"TOPOUT_TLS_CERT", s.TLSCert},
 		{"TOPOUT_TLS_KEY", s.TLSKey},
 		{"TOPOUT_PUBLIC_URL", s.PublicURL},

@@ -10,7 +10,7 @@ import (
 )
 
 func good() Settings {
-	return Settings{Data: "./data", HTTP: "127.0.0.1:0", MQTTListen: "127.0.0.1:1883", RawDays: 400}
+	return Settings{Data: "./data", HTTP: "127.0.0.1:0", MQTTListen: "127.0.0.1:1883", RawDays: "400"}
 }
 
 // TestAllMistakesAreNamedAtOnce changes good settings into bad ones and expects
@@ -34,7 +34,7 @@ func TestAllMistakesAreNamedAtOnce(t *testing.T) {
 		{"TOPOUT_DATABASE_URL", func(s *Settings) { s.DatabaseURL = "postgres://u:p@h/db" }},
 		{"TOPOUT_SMTP_URL", func(s *Settings) { s.SMTPURL, s.MailFrom = "mail.example.org:587", "a@example.org" }},
 		{"TOPOUT_WEBHOOK_URL", func(s *Settings) { s.WebhookURL = "ftp://x" }},
-		{"TOPOUT_RAW_DAYS", func(s *Settings) { s.RawDays = 0 }},
+		{"TOPOUT_RAW_DAYS", func(s *Settings) { s.RawDays = "abc" }},
 		{"TOPOUT_TLS_CERT", func(s *Settings) { s.TLSCert = "cert.pem" }},
 		{"TOPOUT_PUBLIC_URL", func(s *Settings) { s.PublicURL = "site.example.org" }},
 		{"TOPOUT_ADMIN_PASSWORD", func(s *Settings) { s.AdminPassword = "short" }},
@@ -104,13 +104,16 @@ func TestSecretsFromFiles(t *testing.T) {
 	env := map[string]string{"TOPOUT_INFLUX_TOKEN_FILE": file}
 	set := func(name, value string) error { env[name] = value; return nil }
 	get := func(name string) string { return env[name] }
-	if err := SecretsFromFiles(get, set); err != nil || env["TOPOUT_INFLUX_TOKEN"] != "from-file" {
-		t.Errorf("token %q, error %v", env["TOPOUT_INFLUX_TOKEN"], err)
+	if problems := SecretsFromFiles(get, set); len(problems) > 0 || env["TOPOUT_INFLUX_TOKEN"] != "from-file" {
+		t.Errorf("token %q, problems %v", env["TOPOUT_INFLUX_TOKEN"], problems)
 	}
 	env["TOPOUT_SMTP_URL_FILE"] = filepath.Join(t.TempDir(), "none")
+	s := good()
+	s.RawDays = "0"
+	s.Unread = SecretsFromFiles(get, set)
 	var problems Problems
-	if err := SecretsFromFiles(get, set); !errors.As(err, &problems) || len(problems) != 2 {
-		t.Errorf("set twice and not readable: got %v", err)
+	if err := s.Check(); !errors.As(err, &problems) || len(problems) != 3 {
+		t.Errorf("set twice, not readable and a bad number: got %v", err)
 	}
 }
 

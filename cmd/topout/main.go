@@ -71,10 +71,8 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) int {
-	if err := app.SecretsFromFiles(os.Getenv, os.Setenv); err != nil {
-		return report(errs, err)
-	}
 	var c cli
+	c.Unread = app.SecretsFromFiles(os.Getenv, os.Setenv)
 	parser, err := kong.New(&c, kong.Name("topout"), kong.Description("Delivered on time? Safe while it is built? Topout tells, every day."),
 		kong.Writers(out, errs), kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}))
 	if err != nil {
@@ -101,8 +99,8 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	return exitDone
 }
 
-// errUsage marks wrong usage found after parsing.
-var errUsage = errors.New("wrong usage")
+// usageError is wrong usage that is found after parsing.
+type usageError struct{ error }
 
 // report prints an error, one line each, and gives the exit code.
 func report(w io.Writer, err error) int {
@@ -116,7 +114,8 @@ func report(w io.Writer, err error) int {
 	for _, line := range describe(err) {
 		fmt.Fprintln(w, "topout:", line)
 	}
-	if errors.Is(err, errUsage) {
+	var usage usageError
+	if errors.As(err, &usage) {
 		return exitUsage
 	}
 	return exitFailed
@@ -125,12 +124,10 @@ func report(w io.Writer, err error) int {
 // describe is the text of an error for the operator.
 func describe(err error) []string {
 	var joined interface{ Unwrap() []error }
-	if errors.As(err, &joined) && len(joined.Unwrap()) > 1 {
+	if errors.As(err, &joined) {
 		var lines []string
 		for _, e := range joined.Unwrap() {
-			if e != errUsage { //nolint:errorlint // the mark itself is not a message
-				lines = append(lines, describe(e)...)
-			}
+			lines = append(lines, describe(e)...)
 		}
 		return lines
 	}

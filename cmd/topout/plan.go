@@ -61,13 +61,13 @@ func (cmd planCheckCmd) Run(c *console) error {
 	case 5, 6, 7:
 		spec = site.CalendarSpec{DaysAWeek: cmd.DaysAWeek}
 	default:
-		return errors.Join(errUsage, fmt.Errorf("--days-a-week is %d: give 5, 6 or 7", cmd.DaysAWeek))
+		return usageError{fmt.Errorf("--days-a-week is %d: give 5, 6 or 7", cmd.DaysAWeek)}
 	}
 	var start site.Day
 	if cmd.Start != "" {
 		var err error
 		if start, err = site.ParseDay(cmd.Start); err != nil {
-			return errors.Join(errUsage, fmt.Errorf("--start: %w", err))
+			return usageError{fmt.Errorf("--start: %w", err)}
 		}
 	}
 	plan, problems, err := readPlan(cmd.File)

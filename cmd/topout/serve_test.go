@@ -37,7 +37,7 @@ func TestMistakesAreToldInASentence(t *testing.T) {
 		{"a second serve on the same folder", []string{"serve"}, 1, []string{"another topout serve uses the data folder"}},
 		{"a taken web port", []string{"serve", "--data", other, "--http", taken.Addr().String()}, 1, []string{"TOPOUT_HTTP"}},
 		{"a taken MQTT port", []string{"serve", "--data", other, "--mqtt-listen", taken.Addr().String()}, 1, []string{"TOPOUT_MQTT_LISTEN"}},
-		{"several bad settings", []string{"serve", "--http", "nowhere", "--raw-days", "0", "--smtp-url", "mail"}, 2, []string{"TOPOUT_HTTP", "TOPOUT_RAW_DAYS", "TOPOUT_SMTP_URL"}},
+		{"several bad settings", []string{"serve", "--http", "nowhere", "--raw-days", "many", "--smtp-url", "mail"}, 2, []string{"TOPOUT_HTTP", "TOPOUT_RAW_DAYS", "TOPOUT_SMTP_URL"}},
 		{"an unknown flag", []string{"serve", "--nonsense"}, 2, []string{"--nonsense"}},
 		{"an unknown command", []string{"build"}, 2, []string{"build"}},
 		{"an unknown project", []string{"device", "add", "d1", "--project", "none", "--kind", "dust"}, 1, []string{"none"}},
@@ -106,7 +106,9 @@ func TestAnInfluxOutageLosesNothing(t *testing.T) {
 	publish(200, 50)
 	publish(1, 104)
 	testserver.Eventually(t, 10*time.Second, "the alarm although InfluxDB is away", func() error {
-		var list struct{ Items []struct{ Severity, Device string } }
+		var list struct {
+			Items []struct{ Severity, Device string }
+		}
 		if _, err := p.Call(t.Context(), sam, "GET", "/projects/p1/issues?kind=reading", nil, &list); err != nil {
 			return err
 		}
