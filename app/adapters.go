@@ -114,7 +114,7 @@ type inbox struct{ *ingest.Ingest }
 
 func (i inbox) Accept(ctx context.Context, m site.Message) (api.Receipt, error) {
 	r, err := i.Ingest.Accept(ctx, m)
-	return api.Receipt{Records: r.Records, Series: r.Series, Refused: r.Refused}, err
+	return api.Receipt{Records: r.Records, Series: r.Series, Repeat: r.Repeat, Refused: r.Refused}, err
 }
 
 // jobRecords is the store for the cron jobs.
@@ -142,7 +142,7 @@ func (q queue) Update(ctx context.Context, fn func(alerts.QueueTx) error) error 
 // Retake takes a refused message after all.
 func (i inbox) Retake(ctx context.Context, refused site.Refused) (api.Receipt, error) {
 	r, err := i.Ingest.Retake(ctx, refused)
-	return api.Receipt{Records: r.Records, Series: r.Series, Refused: r.Refused}, err
+	return api.Receipt{Records: r.Records, Series: r.Series, Repeat: r.Repeat, Refused: r.Refused}, err
 }
 
 // issues is the loop of issues for the API.

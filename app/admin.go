@@ -114,7 +114,7 @@ func (a *Admin) SetPassword(ctx context.Context, login, password string) (string
 		if err := tx.DeleteSessions(login); err != nil {
 			return err
 		}
-		return a.cutOff(tx, "person/"+login)
+		return a.cutOff(tx, site.AccessPerson+login)
 	})
 }
 
@@ -132,7 +132,7 @@ func (a *Admin) DisableUser(ctx context.Context, login string) error {
 		if err := tx.DeleteSessions(login); err != nil {
 			return err
 		}
-		return a.cutOff(tx, "person/"+login)
+		return a.cutOff(tx, site.AccessPerson+login)
 	})
 }
 
@@ -171,7 +171,7 @@ func (a *Admin) RevokeToken(ctx context.Context, id string) error {
 		}
 		for _, t := range tokens {
 			if t.ID == id {
-				return a.cutOff(tx, "person/"+t.Login)
+				return a.cutOff(tx, site.AccessPerson+t.Login)
 			}
 		}
 		return nil
@@ -209,6 +209,6 @@ func (a *Admin) RevokeDevice(ctx context.Context, id string) error {
 		if err := tx.RevokeDevice(id, a.now().UTC()); err != nil {
 			return err
 		}
-		return a.cutOff(tx, "device/"+id)
+		return a.cutOff(tx, site.AccessDevice+id)
 	})
 }

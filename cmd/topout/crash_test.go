@@ -16,8 +16,11 @@ import (
 	"topout/internal/testserver"
 )
 
-// kills is how often the binary is killed in each crash test.
-const kills = 20
+// How often the binary is killed, and then stopped in order, in each crash test.
+const (
+	kills = 20
+	stops = 3
+)
 
 // TestNothingAcknowledgedIsLost kills the binary at random instants under load
 // and accounts for every acknowledged message afterwards.
@@ -56,13 +59,17 @@ func crash(t *testing.T, p *testenv.Topout, broker string) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	for range kills {
+	for n := range kills + stops {
 		select { // the instant is the point of the test; nothing is waited for
 		case <-time.After(time.Duration(100+random.IntN(500)) * time.Millisecond):
 		case <-t.Context().Done():
 		}
 		mu.Lock()
-		p.Kill()
+		if n < kills {
+			p.Kill()
+		} else if err := p.Stop(); err != nil {
+			t.Errorf("stopped in order under load: %v", err)
+		}
 		p.Restart()
 		mu.Unlock()
 	}

@@ -35,7 +35,9 @@ type Options struct {
 type Topout struct {
 	URL  string // http://host:port
 	MQTT string // tcp://host:port of the embedded broker; empty when it is off
-	Dir  string
+	// WebSocket is the URL for MQTT over WebSocket; empty when it is off.
+	WebSocket string
+	Dir       string
 
 	tb     testing.TB
 	opts   Options
@@ -112,7 +114,7 @@ func (p *Topout) Restart() {
 	if err := cmd.Start(); err != nil {
 		p.tb.Fatal(err)
 	}
-	p.cmd, p.URL, p.MQTT = cmd, "", ""
+	p.cmd, p.URL, p.MQTT, p.WebSocket = cmd, "", "", ""
 	p.exited = make(chan struct{})
 	ready := make(chan struct{})
 	go func() {
@@ -123,7 +125,10 @@ func (p *Topout) Restart() {
 			case "web":
 				p.URL = strings.TrimSpace(value)
 			case "mqtt":
-				p.MQTT = "tcp://" + strings.TrimPrefix(strings.TrimSpace(value), "mqtt://")
+				_, addr, _ := strings.Cut(strings.TrimSpace(value), "://")
+				p.MQTT = "tcp://" + addr
+			case "mqtt-ws":
+				p.WebSocket = strings.TrimSpace(value)
 			case "ready":
 				close(ready)
 			}
