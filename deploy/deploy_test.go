@@ -186,10 +186,11 @@ func startMosquitto(t *testing.T, service types.ServiceConfig) string {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Chmod(dir, 0o755); err != nil { // mosquitto gives up root
-		t.Fatal(err)
+	for _, open := range []string{filepath.Dir(dir), dir, filepath.Join(dir, "data")} { // mosquitto gives up root
+		if err := os.Chmod(open, 0o777); err != nil {
+			t.Fatal(err)
+		}
 	}
-	_ = os.Chmod(filepath.Join(dir, "data"), 0o777)
 	addr := testserver.FreeAddr(t)
 	_, port, _ := strings.Cut(addr, ":")
 	for _, name := range []string{"mosquitto.conf", "acl"} {
