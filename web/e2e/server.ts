@@ -57,7 +57,6 @@ async function start(): Promise<{ url: string; stop: () => Promise<void> }> {
 
 export const test = base.extend<object, { site: Site }>({
   site: [
-    // eslint-disable-next-line no-empty-pattern
     async ({}, use) => {
       const running = await start()
       const contexts: BrowserContext[] = []

@@ -15,6 +15,20 @@ const foremost: Record<string, string[]> = {
   gate: ['inside'],
 }
 
+/** The kind that a device with such metrics seems to be; empty when none is like it. */
+export function guessKind(metrics: readonly string[]): string {
+  let best = ''
+  let most = 0
+  for (const [kind, first] of Object.entries(foremost)) {
+    const n = first.filter((m) => metrics.includes(m)).length
+    if (n > most) {
+      best = kind
+      most = n
+    }
+  }
+  return best
+}
+
 /** The metrics of a device: those over a limit first, then those that its kind is watched for. */
 export function ordered(device: Device): LastValue[] {
   const first = foremost[device.kind] ?? []

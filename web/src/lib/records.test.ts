@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Device, Window } from '@/api/types'
 import { answered, keeps, nextOpen } from './drafts'
 import { ulid } from './id'
-import { columns, nearestLimit, ordered, worst } from './readings'
+import { columns, guessKind, nearestLimit, ordered, worst } from './readings'
 import { may, moves, roleIn } from './rights'
 
 describe('ids', () => {
@@ -65,6 +65,11 @@ describe('readings', () => {
     expect(ordered(device).map((v) => v.metric)).toEqual(['wind_speed', 'moment_percent', 'load'])
     expect(worst(device)).toBe('warning')
     expect(nearestLimit(device.last![1]!)?.limit).toBe(90)
+  })
+  it('guesses the kind of an unknown device by what it measures', () => {
+    expect(guessKind(['pm25', 'pm10', 'noise', 'wind_speed', 'temperature'])).toBe('dust')
+    expect(guessKind(['wind_speed', 'temperature', 'rain'])).toBe('weather')
+    expect(guessKind(['x'])).toBe('')
   })
   it('breaks the curve where nothing was measured', () => {
     const w = (minute: number): Window => ({
