@@ -27,19 +27,20 @@ type verdict struct {
 // so that plain readings cost no statement each: the newest values and signs of
 // life are written once at the end.
 type applier struct {
-	tx    Tx
-	dir   *directory
-	forms *checklist.Library
-	lim   limits
-	now   func() time.Time
+	tx      Tx
+	dir     *directory
+	authors *authors // nil: nobody is known
+	forms   *checklist.Library
+	lim     limits
+	now     func() time.Time
 
 	seen map[string]*site.DeviceSeen
 	last map[string]map[string]site.LastValue
 }
 
-func newApplier(tx Tx, dir *directory, o *Options) *applier {
+func newApplier(tx Tx, dir *directory, known *authors, o *Options) *applier {
 	return &applier{
-		tx: tx, dir: dir, forms: o.Forms, lim: o.limits(), now: o.Now,
+		tx: tx, dir: dir, authors: known, forms: o.Forms, lim: o.limits(), now: o.Now,
 		seen: make(map[string]*site.DeviceSeen),
 		last: make(map[string]map[string]site.LastValue),
 	}
@@ -239,11 +240,20 @@ func (a *applier) status(e *entry, addr address, v *verdict) error {
 	return a.tell(site.ChangeDevice, addr.project, device.ID, e.Arrived, map[string]any{"status": status})
 }
 
-// reporter checks who made a report. A door that knows it says so; over MQTT it is
-// what the report claims, which must be a person who may do it there.
+// reporter checks who made a report. A door that knows it says so, and so does the
+// embedded broker; else it is what the report claims, which must be a person who
+// may do it there.
 func (a *applier) reporter(e *entry, project, claimed string, action site.Action) (string, *site.Error, error) {
-	if e.By != "" || claimed == "" {
+	if e.By != "" {
 		return e.By, nil, nil
+	}
+	if e.Door == site.DoorMQTT {
+		if by := a.authors.of(e.Topic, e.Payload, e.Arrived); by != "" {
+			return by, nil, nil
+		}
+	}
+	if claimed == "" {
+		return "", nil, nil
 	}
 	p, err := a.tx.Person(claimed)
 	if err != nil && !site.IsKind(err, site.NotFound) {

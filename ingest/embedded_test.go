@@ -38,7 +38,7 @@ func TestReadingByEveryQoS(t *testing.T) {
 func TestTasksInTopics(t *testing.T) {
 	e := setup(t).start()
 	c := e.client("sun")
-	e.publish(c, "topout/v1/p1/progress/A1", `{"id":"r1","t":"2026-11-20T08:00:00+08:00","quantity":120,"workers":12,"by":"sun"}`)
+	e.publish(c, "topout/v1/p1/progress/A1", `{"id":"r1","t":"2026-11-20T08:00:00+08:00","quantity":120,"workers":12,"by":"vera"}`)
 	e.publish(c, "topout/v1/p1/progress/A.2%20%2F%20%E5%B1%8B%E9%9D%A2%2A", `{"id":"r2","t":1763600000000,"percent":45}`)
 	e.publish(c, "topout/v1/p1/progress/A1", `{"id":"r1","t":"2026-11-21T08:00:00+08:00","percent":99}`) // a repeated id
 	var got []site.Progress
@@ -53,7 +53,7 @@ func TestTasksInTopics(t *testing.T) {
 	if p := byID["r1"]; p.Percent != 25 || !p.HasPercent || p.Quantity != 120 || p.By != "sun" || p.Door != site.DoorMQTT {
 		t.Errorf("r1: %+v", p)
 	}
-	if p := byID["r2"]; p.Task != "A.2 / 屋面*" || p.Percent != 45 || p.By != "" {
+	if p := byID["r2"]; p.Task != "A.2 / 屋面*" || p.Percent != 45 || p.By != "sun" {
 		t.Errorf("r2: %+v", p)
 	}
 }

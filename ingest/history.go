@@ -139,7 +139,7 @@ func (h *history) refuse(ctx context.Context, refused []PointError, origins []*e
 		return nil
 	}
 	return h.ledger.Update(ctx, func(tx Tx) error {
-		a := newApplier(tx, h.dir, h.opts)
+		a := newApplier(tx, h.dir, nil, h.opts)
 		seen := make(map[*entry]bool)
 		for _, p := range refused {
 			if p.Index < 0 || p.Index >= len(origins) || seen[origins[p.Index]] {

@@ -22,15 +22,16 @@ const (
 
 // records is the cursor that applies records, rules and refusals.
 type records struct {
-	ledger Ledger
-	dir    *directory
-	opts   *Options
-	log    *slog.Logger
-	pos    *positions
-	health *vital
-	done   func(*entry, verdict) // of each message, after its transaction
-	after  func()                // after each transaction
-	took   func(time.Duration)
+	ledger  Ledger
+	dir     *directory
+	authors *authors
+	opts    *Options
+	log     *slog.Logger
+	pos     *positions
+	health  *vital
+	done    func(*entry, verdict) // of each message, after its transaction
+	after   func()                // after each transaction
+	took    func(time.Duration)
 }
 
 // step is what one transaction does of an item: entries, and when they are the
@@ -85,7 +86,7 @@ func (r *records) commit(ctx context.Context, steps []step) (err error) {
 	var outcomes []outcome
 	err = r.ledger.Update(ctx, func(tx Tx) error {
 		outcomes = outcomes[:0]
-		a := newApplier(tx, r.dir, r.opts)
+		a := newApplier(tx, r.dir, r.authors, r.opts)
 		ends := make(map[*source]uint64, 2)
 		for _, s := range steps {
 			if s.seq <= r.pos.get(s.source.key) {
@@ -187,7 +188,7 @@ func (r *records) alone(ctx context.Context, s step) error {
 			_, err := tx.Cursor(s.source.key) // is it writable at all?
 			return err
 		}
-		return newApplier(tx, r.dir, r.opts).refuse(e, fault)
+		return newApplier(tx, r.dir, r.authors, r.opts).refuse(e, fault)
 	})
 	if refused != nil {
 		return errors.Join(err, refused)

@@ -44,8 +44,9 @@ type embedded struct {
 	opts     *server.Options
 	auth     Auth
 	log      *slog.Logger
-	password string        // of our own in-process connection
-	ready    chan struct{} // closed when the streams stand, so that clients may come in
+	password string          // of our own in-process connection
+	authors  *server.Account // where reports name their publisher
+	ready    chan struct{}   // closed when the streams stand, so that clients may come in
 
 	mu     sync.Mutex
 	closed string                        // why nobody may sign in, empty: all may
@@ -113,6 +114,10 @@ func startEmbedded(o *Options, turned func(r refusal, topic string)) (*embedded,
 		srv.Shutdown()
 		return nil, errors.New("the embedded broker did not start within " + readyTimeout.String())
 	}
+	if e.authors, err = srv.RegisterAccount(authorsAccount); err != nil {
+		srv.Shutdown()
+		return nil, fmt.Errorf("embedded broker: %w", err)
+	}
 	return e, nil
 }
 
@@ -162,8 +167,9 @@ func (e *embedded) wsAddr() string {
 // device or person can have it.
 const ownUser = "$topout"
 
-func (e *embedded) connect() (*nats.Conn, error) {
-	return nats.Connect("", nats.InProcessServer(e.srv), nats.UserInfo(ownUser, e.password), nats.Name("topout"),
+// connect makes an in-process connection as ownUser or authorsUser.
+func (e *embedded) connect(user string) (*nats.Conn, error) {
+	return nats.Connect("", nats.InProcessServer(e.srv), nats.UserInfo(user, e.password), nats.Name("topout"),
 		nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { e.log.Warn("embedded broker", "err", err) }))
 }
@@ -175,11 +181,15 @@ func (e *embedded) open() { close(e.ready) }
 // client may do. Nothing is allowed that is not named.
 func (e *embedded) Check(c server.ClientAuthentication) bool {
 	opts := c.GetOpts()
-	if opts.Username == ownUser {
+	if opts.Username == ownUser || opts.Username == authorsUser {
 		if subtle.ConstantTimeCompare([]byte(opts.Password), []byte(e.password)) != 1 {
 			return false
 		}
-		c.RegisterUser(&server.User{Username: ownUser})
+		own := &server.User{Username: opts.Username}
+		if opts.Username == authorsUser {
+			own.Account = e.authors
+		}
+		c.RegisterUser(own)
 		return true
 	}
 	if !isMQTT(c) {
