@@ -17,11 +17,12 @@ func (b *Batch) CheckTaken(c *site.Check, form checklist.Form) (issues []string,
 	if err := l.checkDone(c, site.DayOf(c.T, p.Location())); err != nil {
 		return nil, err
 	}
-	for _, item := range c.Items {
-		if item.Result != site.Fail {
+	for _, answer := range c.Items {
+		item, known := form.Item(answer.Code)
+		if known && !item.Fails(answer) || !known && answer.Result != site.Fail {
 			continue
 		}
-		id, err := l.itemFailed(c, form, item)
+		id, err := l.itemFailed(c, form, answer)
 		if err != nil {
 			return nil, err
 		}

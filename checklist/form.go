@@ -71,6 +71,12 @@ func (i Item) Within(value float64) bool {
 	return i.MaxValue == nil || value <= *i.MaxValue
 }
 
+// Fails reports whether an answer fails the item: it says so, or its measured value
+// is outside the limits whatever it says.
+func (i Item) Fails(a site.CheckItem) bool {
+	return a.Result == site.Fail || a.Result == site.Pass && a.Value != nil && !i.Within(*a.Value)
+}
+
 // Item finds an item by its code.
 func (f Form) Item(code string) (Item, bool) {
 	for _, item := range f.Items {

@@ -151,8 +151,7 @@ func scoreItem(item Item, a *site.CheckItem) (s ItemScore, failed bool) {
 	if a == nil || a.Result == site.NA {
 		return ItemScore{Code: item.Code}, false
 	}
-	outside := a.Value != nil && !item.Within(*a.Value)
-	failed = outside || a.Result == site.Fail
+	failed = item.Fails(*a)
 	full := item.Max
 	if full == 0 {
 		full = 1
