@@ -54,7 +54,7 @@ lint: web/node_modules/.package-lock.json ## the linters
 	golangci-lint run --build-tags $(TAGS) ./...
 	go mod tidy -diff
 	go mod verify
-	cd web && npm run --silent lint
+	cd web && npm run --silent check
 
 .PHONY: fuzz
 fuzz: ## each fuzz target for FUZZTIME (default 20s)

@@ -133,6 +133,7 @@ func (s *Server) savePlan(ctx context.Context, c *caller, in *struct {
 		return nil, err
 	}
 	plan.SavedAt, plan.SavedBy = s.now(), c.person.Login
+	plan = schedule.Anchored(plan, site.DayOf(plan.SavedAt, c.project.Location()))
 	calendar, err := schedule.NewCalendar(c.project.Calendar, c.project.Location())
 	if err != nil {
 		return nil, err

@@ -154,6 +154,7 @@ func (a *Admin) ImportPlan(ctx context.Context, plan site.Plan) (revision int, e
 		if err != nil {
 			return err
 		}
+		plan = schedule.Anchored(plan, site.DayOf(plan.SavedAt, project.Location()))
 		first, err := schedule.Approve(plan, calendar)
 		if err != nil {
 			return err
