@@ -72,8 +72,13 @@ func (b *Batch) ReadingTaken(d site.Device, r site.Reading, arrived time.Time) e
 			}
 			rule = rule.at(r.T.In(zone))
 		}
-		// The records keep milliseconds.
-		x := sample{T: r.T.Truncate(time.Millisecond), Value: value, Late: arrived.Sub(r.T) > b.loop.rules.late}
+		// A clock that is ahead must not make what comes after look old. The records
+		// keep milliseconds.
+		at := r.T
+		if arrived.Before(at) {
+			at = arrived
+		}
+		x := sample{T: at.Truncate(time.Millisecond), Value: value, Late: arrived.Sub(r.T) > b.loop.rules.late}
 		if err := b.judge(d, rule, x); err != nil {
 			return err
 		}
