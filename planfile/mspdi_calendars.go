@@ -3,6 +3,7 @@ package planfile
 import (
 	"reflect"
 	"strconv"
+	"strings"
 	"time"
 
 	"topout/site"
@@ -132,15 +133,15 @@ func shiftsOf(working string, times []mspShift) []site.Shift {
 	if len(shifts) == 0 && set(working) && len(times) == 0 {
 		return standardWeek()[time.Monday]
 	}
-	return shifts
+	return joinShifts(shifts)
 }
 
+// minuteOf reads 08:00 or 08:00:00 as minutes since midnight.
 func minuteOf(s string) (int, bool) {
-	if len(s) < 5 || s[2] != ':' {
-		return 0, false
-	}
-	h, err1 := strconv.Atoi(s[:2])
-	m, err2 := strconv.Atoi(s[3:5])
+	hour, rest, _ := strings.Cut(strings.TrimSpace(s), ":")
+	minute, _, _ := strings.Cut(rest, ":")
+	h, err1 := strconv.Atoi(hour)
+	m, err2 := strconv.Atoi(minute)
 	return h*60 + m, err1 == nil && err2 == nil && h >= 0 && h <= 24 && m >= 0 && m < 60 && h*60+m <= 1440
 }
 

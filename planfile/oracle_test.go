@@ -96,3 +96,45 @@ func endOfWork(t *testing.T, s string) string {
 	}
 	return at.Format("2006-01-02T") + "17:00:00"
 }
+
+// TestXERDates computes Primavera's own files. What P6 wrote of the remaining
+// work (restart_date, reend_date) is what the network must say.
+func TestXERDates(t *testing.T) {
+	read := func(name string) (planfile.File, map[string]schedule.TaskDates) {
+		t.Helper()
+		f, err := os.Open("testdata/xer/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		file, err := planfile.ReadXER(f)
+		if err != nil || len(file.Problems) > 0 {
+			t.Fatal(file.Problems, err)
+		}
+		r, problems, err := schedule.Check(file.Plan, schedule.CheckOptions{})
+		if err != nil || len(problems) > 0 {
+			t.Fatal(problems, err)
+		}
+		dates := map[string]schedule.TaskDates{}
+		for _, d := range r.Tasks {
+			dates[d.ID] = d
+		}
+		return file, dates
+	}
+	_, dates := read("percent-complete-8.4.xer")
+	for id, finish := range map[string]string{
+		"A1000": "2015-07-13T16:00", "A1010": "2015-06-08T16:00", "A1020": "2015-03-30T16:00",
+		"A1040": "2015-07-13T16:00", "A1050": "2015-07-13T16:00", "A1100": "2015-07-13T16:00",
+	} {
+		if d := dates[id]; d.EarlyStart.String() != "2015-02-24T08:00" || d.EarlyFinish.String() != finish {
+			t.Errorf("%s: %s to %s, Primavera says 2015-02-24T08:00 to %s", id, d.EarlyStart, d.EarlyFinish, finish)
+		}
+	}
+	file, dates := read("PredecessorCalendar.xer")
+	if d := dates["A1000"]; d.Start.String() != "2019-06-10T08:00" || d.Finish.String() != "2019-06-12T17:00" || d.EarlyFinish.String() != "2019-10-02T00:00" || d.Critical {
+		t.Errorf("a finished task: %+v", d)
+	}
+	if file.Name != "TEST PROJECT" || file.Plan.Calendar != "44739" {
+		t.Errorf("%s, calendar %s", file.Name, file.Plan.Calendar)
+	}
+}

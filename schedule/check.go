@@ -131,17 +131,48 @@ func Check(plan site.Plan, opt CheckOptions) (Report, []site.Problem, error) {
 			// It uses up its float by itself.
 			d.Start, d.Finish, d.TotalFloat = d.LateStart, d.LateFinish, 0
 		}
-		if !task.Logic.ActualStart.IsZero() {
-			d.Start = DateTime{clock(task.Logic.ActualStart), true}
-			d.EarlyStart = d.Start
+		if !opt.Unclamped {
+			d.within(r.ProjectFinish)
 		}
-		if !task.Logic.ActualFinish.IsZero() {
-			d.Finish = DateTime{clock(task.Logic.ActualFinish), true}
-			d.EarlyFinish = d.Finish
-		}
+		n.asDone(&d, plan, task)
 		r.Tasks[i] = d
 	}
 	return r, problems, nil
+}
+
+// within puts a date that stands at the morning after the project's finish, as
+// that of a milestone behind a lag from a start may, at that finish: no working
+// time lies between the two.
+func (d *TaskDates) within(finish DateTime) {
+	for _, at := range []*DateTime{&d.EarlyStart, &d.EarlyFinish, &d.LateStart, &d.LateFinish, &d.Start, &d.Finish} {
+		if at.set && at.at > finish.at {
+			*at = finish
+		}
+	}
+}
+
+// asDone puts what was done in the place of what was computed. Where Primavera's
+// data date rules, the early and late dates are those of what remains: of a
+// finished task the data date.
+func (n *network) asDone(d *TaskDates, plan site.Plan, task site.Task) {
+	l := task.Logic
+	if l.ActualStart.IsZero() {
+		return
+	}
+	d.Start = DateTime{clock(l.ActualStart), true}
+	if !l.ActualFinish.IsZero() {
+		d.Finish = DateTime{clock(l.ActualFinish), true}
+	}
+	switch {
+	case plan.DataDate.IsZero():
+		d.EarlyStart = d.Start
+		if !l.ActualFinish.IsZero() {
+			d.EarlyFinish = d.Finish
+		}
+	case !l.ActualFinish.IsZero():
+		at := DateTime{clock(plan.DataDate), true}
+		d.EarlyStart, d.EarlyFinish, d.LateStart, d.LateFinish = at, at, at, at
+	}
 }
 
 // firstClock is the project's start: the caller's day, the plan's start, the
@@ -211,7 +242,7 @@ func (n *network) dates(v int, t *times, base int64) TaskDates {
 		LateFinish:  DateTime{cal.finishAt(lf), true},
 		TotalFloat:  cal.days(lf - ef),
 		FreeFloat:   cal.days(t.free[v]),
-		Critical:    lf <= ef && !n.done[v],
+		Critical:    lf-ef <= n.critical && !n.done[v],
 	}
 	if n.dur[v] == 0 {
 		// Without work there is no end of work: both late dates are one

@@ -29,8 +29,11 @@ func (n *network) boundByPlan(plan site.Plan, base int64, unclamped bool) {
 		if !task.Logic.Deadline.IsZero() {
 			n.high[2*v+1] = min(n.high[2*v+1], cal.offset(clock(task.Logic.Deadline)))
 		}
-		n.progress(v, task)
+		n.progress(v, plan, task)
+		n.starts[v] = task.Logic.AtStart && n.dur[v] == 0
 	}
+	n.critical = int64(plan.CriticalFloat)
+	n.wearOff(plan)
 }
 
 // constrain lays a constraint on a node: low for "no earlier", high for the late
@@ -77,7 +80,11 @@ func (n *network) constrain(v int, b site.Bound, open bool) {
 
 // progress lays what the plan says of work done on a node, and the dates of a
 // task that the planner has placed by hand.
-func (n *network) progress(v int, task site.Task) {
+//
+// With a data date it is what Primavera makes of it: the rest of a task in
+// progress is a task of its own, from the data date on and behind its
+// predecessors (retained logic). Without, it goes on where it stands, as in MS Project.
+func (n *network) progress(v int, plan site.Plan, task site.Task) {
 	l, cal := task.Logic, n.cals[n.cal[v]]
 	switch {
 	case l.Manual && !l.Begin.IsZero() && !l.End.IsZero():
@@ -88,6 +95,11 @@ func (n *network) progress(v int, task site.Task) {
 		n.done[v] = true
 		n.low[2*v], n.low[2*v+1] = cal.offset(clock(l.ActualStart)), cal.offset(clock(l.ActualFinish))
 		n.begun[v] = n.low[2*v]
+	case !l.ActualStart.IsZero() && !plan.DataDate.IsZero() && !plan.ProgressOverride:
+		n.dur[v] = int64(l.Remaining)
+		if !l.Resume.IsZero() {
+			n.low[2*v] = max(n.low[2*v], cal.offset(clock(l.Resume)))
+		}
 	case !l.ActualStart.IsZero() && n.dur[v] > 0:
 		n.begun[v] = cal.offset(clock(l.ActualStart))
 		n.dur[v] = int64(l.Remaining)
@@ -95,7 +107,32 @@ func (n *network) progress(v int, task site.Task) {
 		if !l.Resume.IsZero() {
 			resume = max(resume, cal.offset(clock(l.Resume)))
 		}
+		if !plan.DataDate.IsZero() {
+			resume = max(resume, cal.offset(clock(plan.DataDate)))
+		}
 		n.low[2*v] = resume
+	}
+}
+
+// wearOff takes what is done of a task in progress off the lags from its start,
+// which in retained logic is the start of its rest.
+func (n *network) wearOff(plan site.Plan) {
+	if plan.DataDate.IsZero() || plan.ProgressOverride {
+		return
+	}
+	for i := range n.arcs {
+		a := &n.arcs[i]
+		l := plan.Tasks[n.task[a.src>>1]].Logic
+		if a.src&1 == 1 || l.ActualStart.IsZero() || !l.ActualFinish.IsZero() {
+			continue
+		}
+		lag := &a.lag
+		if a.meta > 1 && n.slow[a.meta>>1-1].cal != nil {
+			lag = &n.slow[a.meta>>1-1].lag
+		}
+		if *lag > 0 {
+			*lag = max(*lag-int64(l.ActualWork), 0)
+		}
 	}
 }
 

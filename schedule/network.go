@@ -31,7 +31,10 @@ type network struct {
 	arcs  []arc       // links into each node, one node's after the other's
 	first []int32     // index in arcs of each node's first; one more at the end
 	sink  []bool      // without successors
-	slow  []slowArc
+	// starts marks milestones that always stand at the start of work.
+	starts   []bool
+	critical int64 // float up to which a task is critical
+	slow     []slowArc
 }
 
 // arc is a link as seen from its successor.
@@ -338,7 +341,7 @@ func (e edges) network(plan site.Plan, cal *Calendar) (*network, error) {
 		node: make([]int32, size), cal: make([]uint8, size), dur: make([]int64, size),
 		low: make([]int64, 2*size), high: make([]int64, 2*size), most: make([]int64, size), pin: make([]bool, size),
 		begun: make([]int64, size), done: make([]bool, size),
-		first: make([]int32, size+1), sink: make([]bool, size), arcs: make([]arc, len(plan.Links)),
+		first: make([]int32, size+1), sink: make([]bool, size), starts: make([]bool, size), arcs: make([]arc, len(plan.Links)),
 	}
 	for v, t := range e.order {
 		n.node[t] = int32(v)

@@ -78,7 +78,7 @@ func (n *network) settle(t *times) {
 // where it is.
 func (n *network) standsAtStart(v int, t *times) bool {
 	at := t.early[2*v]
-	if n.low[2*v] == at {
+	if n.low[2*v] == at || n.starts[v] {
 		return true
 	}
 	for _, a := range n.into(v) {

@@ -94,4 +94,6 @@ type Logic struct {
 	ActualWork   Work  // duration done
 	Remaining    Work  // duration to do, of a task in progress
 	Percent      float64
+	// AtStart is a milestone that stands at the start of work, never at its end.
+	AtStart bool
 }

@@ -169,6 +169,11 @@ type Plan struct {
 	StartAt   Clock // Start to the minute; zero: the start of work on that day
 	DataDate  Clock // what has not started cannot start before; zero: none
 	FinishBy  Clock // late dates count from it; zero: from the last early finish
+	// CriticalFloat is the float up to which a task is critical; 0: none left.
+	CriticalFloat Work
+	// ProgressOverride lets what has begun go on whatever its predecessors do;
+	// else, with a DataDate, its rest waits for them (retained logic).
+	ProgressOverride bool
 	// Computed says that the tasks' own dates are another tool's results: they bind nothing.
 	Computed bool
 	SavedAt  time.Time
