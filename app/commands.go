@@ -114,7 +114,8 @@ type ChannelTest struct {
 }
 
 // TestNotices sends a test notice by each channel that is set up, mail to the
-// given address; failed says that one that is set up did not work. The topic of
+// given address; failed says that none went out, or one that is set up did not
+// work. The topic of
 // alerts needs the running server, so it is tested here only with external brokers.
 func TestNotices(ctx context.Context, s Settings, log *slog.Logger, mail string) (list []ChannelTest, failed bool, err error) {
 	texts, err := text.New()
@@ -130,15 +131,17 @@ func TestNotices(ctx context.Context, s Settings, log *slog.Logger, mail string)
 	if err != nil {
 		return nil, false, err
 	}
+	sent, broken := false, false
 	for _, r := range notifier.Test(ctx, site.Person{Login: "operator", Mail: mail, Lang: string(text.English)}) {
 		t := ChannelTest{Channel: r.Channel, OK: r.OK}
 		if r.Error != nil {
 			t.Error = texts.Say(text.English, r.Error.Code, r.Error.Params)
-			failed = failed || notifier.On(r.Channel)
+			broken = broken || notifier.On(r.Channel)
 		}
+		sent = sent || r.OK
 		list = append(list, t)
 	}
-	return list, failed, nil
+	return list, broken || !sent, nil
 }
 
 // ImportPlan makes a plan the project's next revision; the first one is also

@@ -89,6 +89,11 @@ func (f *forecast) driver(v int) (arc, bool) {
 				continue
 			}
 			return a, true // the finish of running work waits for another
+		case inProgress && n.holdsRest(a):
+			if at+n.dur[v] < f.t.early[2*v+1] {
+				continue
+			}
+			return a, true // its rest waits
 		case finish:
 			at -= n.dur[v]
 		}

@@ -36,7 +36,8 @@ type forecast struct {
 //     first report of 100 % on. What was done stands, whatever the links say.
 //   - A task in progress goes on from its last report at the pace seen (see
 //     Pace), but no more than its usual gap between reports is taken as worked
-//     without one.
+//     without one. What began before its predecessor was finished waits with
+//     its rest until that is (retained logic).
 //   - A task that has not started starts on the data date at the earliest, after
 //     its predecessors, and without predecessors not before the planner's start.
 //   - A held task goes on after the hold: on the next working day, or after Until.
@@ -57,6 +58,7 @@ func Forecast(in Input) (Outlook, error) {
 	}
 	f := &forecast{in: in, cal: in.Calendar, n: n, t: newTimes(n), today: site.DayOf(in.At, in.Calendar.loc)}
 	f.base = f.cal.dayOffset(f.today)
+	n.retained = true
 	f.out = Outlook{At: in.At, DataDate: f.today}
 	if len(in.Plan.Tasks) == 0 {
 		f.out.ProjectStart = in.Plan.Start

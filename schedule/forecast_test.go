@@ -309,3 +309,21 @@ func TestForecastOfNothing(t *testing.T) {
 		t.Errorf("%+v", o)
 	}
 }
+
+// TestOutOfSequence reports work on B before A is finished: its rest waits for A,
+// and a slip of A does not vanish because somebody reported B.
+func TestOutOfSequence(t *testing.T) {
+	slow := []site.Progress{report(t, "A", 2, 17, 5), report(t, "A", 7, 17, 20)}
+	before := mustForecast(t, Input{Plan: smallPlan(), Progress: slow, At: at(t, 9, 8)})
+	after := mustForecast(t, Input{Plan: smallPlan(), Progress: append(slow, report(t, "B", 8, 17, 30)), At: at(t, 9, 8)})
+	a, b := after.Tasks[0], after.Tasks[1]
+	if b.ForecastFinish <= a.ForecastFinish {
+		t.Errorf("B ends on %s, A, which it follows, on %s", b.ForecastFinish, a.ForecastFinish)
+	}
+	if after.Delivery.SlipDays < before.Delivery.SlipDays-3 {
+		t.Errorf("%g days late, %g before B was reported", after.Delivery.SlipDays, before.Delivery.SlipDays)
+	}
+	if len(b.Cause) == 0 || b.Cause[0].Task != "A" {
+		t.Errorf("B's cause: %+v", b.Cause)
+	}
+}

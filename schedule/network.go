@@ -31,6 +31,9 @@ type network struct {
 	arcs  []arc       // links into each node, one node's after the other's
 	first []int32     // index in arcs of each node's first; one more at the end
 	sink  []bool      // without successors
+	// retained has the rest of a task in progress wait for predecessors that are
+	// not finished (retained logic); else it goes on whatever they do (progress override).
+	retained bool
 	// starts marks milestones that always stand at the start of work.
 	starts   []bool
 	critical int64 // float up to which a task is critical

@@ -29,7 +29,8 @@ func newTimes(n *network) *times {
 //	FF: EF_s ≥ EF_p + lag        SF: EF_s ≥ ES_p + lag
 //
 // A task in progress goes on from low (where work resumes) whatever its
-// predecessors do (progress override), but links to its finish hold it.
+// predecessors do (progress override), or, in a retained network, its rest waits
+// for the finish of those that are not finished; links to its finish hold it.
 func (n *network) forward(dur []int64, t *times) {
 	early := t.early
 	mixed := len(n.slow) > 0 // only then must the pass know on which side of a break a task stands
@@ -45,6 +46,9 @@ func (n *network) forward(dur []int64, t *times) {
 			b := early[a.src]
 			if a.meta > 1 {
 				b = n.acrossForward(a, t)
+			}
+			if begun && n.holdsRest(a) {
+				resume = max(resume, b+a.lag)
 			}
 			to := a.meta & 1
 			bound[to] = max(bound[to], b+a.lag)
@@ -180,11 +184,15 @@ func (n *network) backward(dur []int64, t *times, finish int64, sinksOnly bool) 
 // push hands a node's late dates to its predecessors, and the slack of the links.
 func (n *network) push(v int, t *times) {
 	for _, a := range n.into(v) {
-		if a.meta&1 == 0 && n.begun[v] != notBegun {
-			continue // it has started: what was to come before holds nobody
-		}
 		to := 2*int32(v) + a.meta&1
 		bound, slack := t.late[to]-a.lag, t.early[to]-a.lag
+		if a.meta&1 == 0 && n.begun[v] != notBegun {
+			if !n.holdsRest(a) {
+				continue // it has started: what was to come before holds nobody
+			}
+			end := 2*v + 1
+			bound, slack = t.late[end]-n.dur[v]-a.lag, t.early[end]-n.dur[v]-a.lag
+		}
 		if a.meta > 1 {
 			bound, slack = n.acrossBackward(a, bound, t), n.acrossBackward(a, slack, t)
 		}
@@ -192,6 +200,12 @@ func (n *network) push(v int, t *times) {
 		t.free[p] = min(t.free[p], slack-t.early[a.src])
 		t.late[a.src] = min(t.late[a.src], bound)
 	}
+}
+
+// holdsRest reports whether a link into the start of a task that has begun holds
+// its rest: work went on out of sequence, before the predecessor was finished.
+func (n *network) holdsRest(a arc) bool {
+	return n.retained && a.meta&1 == 0 && a.src&1 == 1 && !n.done[a.src>>1]
 }
 
 // convert gives an offset of the first calendar, a finish, in the calendar of a node.
@@ -216,27 +230,4 @@ func (n *network) acrossBackward(a arc, bound int64, t *times) int64 {
 		offset--
 	}
 	return offset
-}
-
-// driving lists the links that hold the early dates of a node, and whether its
-// own lower bound does.
-func (n *network) driving(v int, t *times) (arcs []arc, own bool) {
-	if n.done[v] {
-		return nil, true
-	}
-	d := n.dur[v]
-	start, end := t.early[2*v], t.early[2*v+1]
-	if n.begun[v] != notBegun {
-		start = farFuture // links to its start hold nothing any more
-		own = n.low[2*v]+d == end
-	} else {
-		own = n.low[2*v] == start || n.low[2*v+1] == end
-	}
-	for _, a := range n.into(v) {
-		at := n.asks(a, t)
-		if a.meta&1 == 0 && at == start || a.meta&1 == 1 && at == end {
-			arcs = append(arcs, a)
-		}
-	}
-	return arcs, own
 }

@@ -99,7 +99,7 @@ func (cmd noticeTestCmd) Run(c *console) error {
 		return err
 	}
 	if failed {
-		return fmt.Errorf("a channel failed: its reason stands in the list above")
+		return fmt.Errorf("no test went out by a channel: its reason stands in the list above")
 	}
 	return nil
 }

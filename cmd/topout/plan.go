@@ -72,7 +72,8 @@ func (cmd planCheckCmd) Run(c *console) error {
 	}
 	plan, problems, err := readPlan(cmd.File)
 	if err != nil {
-		return c.cannotCompute(problems, err)
+		// What could be read is looked at too, so that all is named at once.
+		return c.cannotCompute(merge(problems, schedule.Problems(plan)), err)
 	}
 	calendar, err := schedule.NewCalendar(spec, time.Local)
 	if err != nil {
