@@ -28,6 +28,10 @@ type planImportCmd struct {
 }
 
 func (cmd planImportCmd) Run(c *console) error {
+	if ending := strings.ToLower(filepath.Ext(cmd.File)); ending != ".csv" && ending != ".txt" {
+		// Their calendars and constraints cannot be kept yet, and nothing may be dropped in silence.
+		return fmt.Errorf("%s files can be checked but not imported yet: export the plan as CSV", ending)
+	}
 	plan, problems, err := readPlan(cmd.File)
 	if err != nil {
 		return errors.Join(append(problemErrors(problems), err)...)
@@ -48,7 +52,7 @@ func (cmd planImportCmd) Run(c *console) error {
 }
 
 type planCheckCmd struct {
-	File      string `arg:"" help:"The plan (CSV)."`
+	File      string `arg:"" help:"The plan: CSV, MS Project XML (.xml) or Primavera (.xer)."`
 	Start     string `help:"The project's first day (YYYY-MM-DD); default the file's, else today."`
 	DaysAWeek int    `help:"The calendar: 5, 6 or 7 days a week without holidays; default six days with China's holidays."`
 	Unclamped bool   `help:"Let a task start before the project's start where links say so."`
@@ -75,9 +79,11 @@ func (cmd planCheckCmd) Run(c *console) error {
 		// What could be read is looked at too, so that all is named at once.
 		return c.cannotCompute(merge(problems, schedule.Problems(plan)), err)
 	}
-	calendar, err := schedule.NewCalendar(spec, time.Local)
-	if err != nil {
-		return err
+	var calendar *schedule.Calendar
+	if len(plan.Calendars) == 0 {
+		if calendar, err = schedule.NewCalendar(spec, time.Local); err != nil {
+			return err
+		}
 	}
 	report, found, err := schedule.Check(plan, schedule.CheckOptions{Calendar: calendar, Start: start, Today: site.DayOf(time.Now(), time.Local), Unclamped: cmd.Unclamped})
 	problems = merge(problems, found)
@@ -169,17 +175,24 @@ func (c *console) printNetwork(r schedule.Report) {
 
 func number(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 
-// readPlan reads a plan by the ending of its name.
-func readPlan(file string) (site.Plan, []site.Problem, error) {
-	f, err := os.Open(file)
+// readPlan reads a plan by the ending of its name. MS Project's and Primavera's
+// files bring their calendars along.
+func readPlan(name string) (site.Plan, []site.Problem, error) {
+	f, err := os.Open(name)
 	if err != nil {
 		return site.Plan{}, nil, fmt.Errorf("%w: check the path", err)
 	}
 	defer f.Close()
-	switch ending := strings.ToLower(filepath.Ext(file)); ending {
+	read := planfile.ReadXER
+	switch ending := strings.ToLower(filepath.Ext(name)); ending {
 	case ".csv", ".txt":
 		return planfile.ReadCSV(f)
+	case ".xml":
+		read = planfile.ReadMSPDI
+	case ".xer":
 	default:
-		return site.Plan{}, nil, fmt.Errorf("%s files are not read yet: export the plan as CSV", ending)
+		return site.Plan{}, nil, fmt.Errorf("%s files are not read: export the plan as CSV, MS Project XML (.xml) or Primavera XER (.xer)", ending)
 	}
+	file, err := read(f)
+	return file.Plan, file.Problems, err
 }
