@@ -115,16 +115,15 @@ func (i *Ingest) await(ctx context.Context, t *ticket) Receipt {
 	var r Receipt
 	timer := time.NewTimer(i.opts.Wait)
 	defer timer.Stop()
-	if i.health.records.ok() {
-		select {
-		case v := <-t.records:
-			r.Records, r.Repeat, r.Refused = true, v.repeat, v.fault
-		case <-timer.C:
-			return r
-		case <-ctx.Done():
-			return r
-		}
-	} else {
+	if !i.health.records.ok() {
+		return r
+	}
+	select {
+	case v := <-t.records:
+		r.Records, r.Repeat, r.Refused = true, v.repeat, v.fault
+	case <-timer.C:
+		return r
+	case <-ctx.Done():
 		return r
 	}
 	if r.Refused != nil || !i.health.series.ok() {

@@ -44,7 +44,7 @@ func (l *brokerLog) Errorf(format string, v ...any) {
 			return // told by the sign-in itself
 		}
 	}
-	l.log.Warn("broker: " + fmt.Sprintf(format, v...))
+	l.log.Warn("the embedded broker warns", "text", fmt.Sprintf(format, v...))
 }
 
 // isTopicError tells what nats-server says of a topic that it cannot map to a
@@ -68,12 +68,12 @@ func isAuthError(v any) bool {
 
 // Fatalf logs; the server's start reports the same as an error.
 func (l *brokerLog) Fatalf(format string, v ...any) {
-	l.log.Error("broker: " + fmt.Sprintf(format, v...))
+	l.log.Error("the embedded broker fails", "text", fmt.Sprintf(format, v...))
 }
 
 // Warnf logs.
 func (l *brokerLog) Warnf(format string, v ...any) {
-	l.log.Warn("broker: " + fmt.Sprintf(format, v...))
+	l.log.Warn("the embedded broker warns", "text", fmt.Sprintf(format, v...))
 }
 
 // Noticef logs for those who look closely.

@@ -116,7 +116,7 @@ func brokerURL(s string) (*url.URL, error) {
 	if err != nil {
 		return nil, errors.New("ingest: the URL of an MQTT broker cannot be read")
 	}
-	port := ""
+	var port string
 	switch strings.ToLower(u.Scheme) {
 	case "mqtt", "tcp":
 		u.Scheme, port = "tcp", "1883"

@@ -124,7 +124,8 @@ func startEmbedded(o *Options, turned func(r refusal, topic string)) (*embedded,
 // listenAddress checks that an address can be bound, for a clear error, and gives
 // its parts; nats-server takes -1 for any port.
 func listenAddress(addr string) (host string, port int, err error) {
-	l, err := net.Listen("tcp", addr)
+	var listen net.ListenConfig
+	l, err := listen.Listen(context.Background(), "tcp", addr)
 	if err != nil {
 		return "", 0, fmt.Errorf("MQTT cannot listen on %s: %w", addr, err)
 	}

@@ -296,11 +296,11 @@ func (c *Calendar) startAt(offset int64) clock {
 		}
 	}
 	for _, s := range c.hoursOf(i) {
-		if length := int64(s.to - s.from); rest < length {
+		length := int64(s.to - s.from)
+		if rest < length {
 			return startOfDay(c.first+site.Day(i)) + clock(int64(s.from)+rest)
-		} else {
-			rest -= length
 		}
+		rest -= length
 	}
 	panic("schedule: calendar tables disagree")
 }

@@ -97,7 +97,7 @@ func Approve(plan site.Plan, cal *Calendar) (site.Baseline, error) {
 	n.forward(n.dur, t)
 	n.settle(t)
 	for i, task := range plan.Tasks {
-		v := int32(n.node[i])
+		v := n.node[i]
 		agreed := site.BaselineTask{Task: task.ID, Start: t.dayAt(n, 2*v), Finish: t.dayAt(n, 2*v+1)}
 		if !task.Start.IsZero() && !task.Finish.IsZero() {
 			agreed.Start, agreed.Finish = task.Start, task.Finish
