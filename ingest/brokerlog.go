@@ -78,7 +78,7 @@ func (l *brokerLog) Warnf(format string, v ...any) {
 
 // Noticef logs for those who look closely.
 func (l *brokerLog) Noticef(format string, v ...any) {
-	l.log.Debug("broker: " + fmt.Sprintf(format, v...))
+	l.log.Debug("the embedded broker says", "text", fmt.Sprintf(format, v...))
 }
 
 // Debugf is never called: debugging is off.
