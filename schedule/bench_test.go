@@ -48,8 +48,8 @@ func BenchmarkPass(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				n.forward(n.dur, t)
-				_, finish := t.extent(n, 0)
-				n.backward(n.dur, t, finish, false)
+				_, _, end := t.extent(n, 0)
+				n.backward(n.dur, t, end, false)
 			}
 			perLink(b, len(plan.Links))
 		})
@@ -70,8 +70,8 @@ func BenchmarkDates(b *testing.B) {
 	for b.Loop() {
 		n.forward(n.dur, t)
 		n.settle(t)
-		_, finish := t.extent(n, base)
-		n.backward(n.dur, t, finish, false)
+		_, _, end := t.extent(n, base)
+		n.backward(n.dur, t, end, false)
 		for v := range n.dur {
 			n.dates(v, t, base)
 		}

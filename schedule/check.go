@@ -102,18 +102,18 @@ func Check(plan site.Plan, opt CheckOptions) (Report, []site.Problem, error) {
 	t := newTimes(n)
 	n.forward(n.dur, t)
 	n.settle(t)
-	start, finish := t.extent(n, base)
-	until := finish
+	start, finish, end := t.extent(n, base)
+	until := end
 	if !plan.FinishBy.IsZero() {
-		until = cal.offset(clock(plan.FinishBy))
+		until = clock(plan.FinishBy)
 	}
 	n.backward(n.dur, t, until, opt.Unclamped)
 	scheduled := n.delay(plan, t)
 
 	r.ProjectStart = DateTime{cal.startAt(base), true}
 	r.ProjectFinish = r.ProjectStart
-	if finish > base || opt.Unclamped && finish > start {
-		r.ProjectFinish = DateTime{cal.finishAt(finish), true}
+	if end > r.ProjectStart.at || opt.Unclamped && finish > start {
+		r.ProjectFinish = DateTime{max(end, until), true} // Primavera's must-finish-by is a project's finish
 	}
 	r.DurationDays = cal.days(finish - base)
 	if opt.Unclamped {
@@ -132,7 +132,7 @@ func Check(plan site.Plan, opt CheckOptions) (Report, []site.Problem, error) {
 			d.Start, d.Finish, d.TotalFloat = d.LateStart, d.LateFinish, 0
 		}
 		if !opt.Unclamped {
-			d.within(r.ProjectFinish)
+			d.within(r.ProjectFinish.at)
 		}
 		n.asDone(&d, plan, task)
 		r.Tasks[i] = d
@@ -143,10 +143,10 @@ func Check(plan site.Plan, opt CheckOptions) (Report, []site.Problem, error) {
 // within puts a date that stands at the morning after the project's finish, as
 // that of a milestone behind a lag from a start may, at that finish: no working
 // time lies between the two.
-func (d *TaskDates) within(finish DateTime) {
+func (d *TaskDates) within(finish clock) {
 	for _, at := range []*DateTime{&d.EarlyStart, &d.EarlyFinish, &d.LateStart, &d.LateFinish, &d.Start, &d.Finish} {
-		if at.set && at.at > finish.at {
-			*at = finish
+		if at.set && at.at > finish {
+			at.at = finish
 		}
 	}
 }
@@ -214,21 +214,29 @@ func (n *network) convertStart(start int64, v int) int64 {
 }
 
 // extent is the least early start and the greatest early finish in offsets of
-// the first calendar; base for both when there are no tasks.
-func (t *times) extent(n *network, base int64) (start, finish int64) {
+// the first calendar (base for both when there are no tasks), and the instant at
+// which the last work ends, in whatever calendar.
+func (t *times) extent(n *network, base int64) (start, finish int64, end clock) {
 	if len(n.dur) == 0 {
-		return base, base
+		return base, base, n.cals[0].finishAt(base)
 	}
-	start, finish = math.MaxInt64, math.MinInt64
+	start, finish, end = math.MaxInt64, math.MinInt64, math.MinInt64
+	last := int64(math.MinInt64) // in the first calendar: only its greatest offset needs the clock
 	for v := range n.dur {
 		s, f := t.early[2*v], t.early[2*v+1]
-		if n.cal[v] != 0 {
+		if n.cal[v] == 0 {
+			last = max(last, f)
+		} else {
+			end = max(end, n.cals[n.cal[v]].finishAt(f))
 			s = n.cals[0].offset(t.clockAt(n, int32(2*v)))
 			f = n.cals[0].offset(t.clockAt(n, int32(2*v+1)))
 		}
 		start, finish = min(start, s), max(finish, f)
 	}
-	return start, finish
+	if last > math.MinInt64 {
+		end = max(end, n.cals[0].finishAt(last))
+	}
+	return start, finish, end
 }
 
 // dates gives the results for one node; base is the project's start.

@@ -257,10 +257,10 @@ func (f *forecast) followed(v int) (int64, bool) {
 // float runs the backward pass. The hand-over itself must not slip further, so
 // what drives it is critical even when other work ends later.
 func (f *forecast) float() {
-	_, finish := f.t.extent(f.n, f.base)
+	_, _, end := f.t.extent(f.n, f.base)
 	v := f.n.node[f.delivery]
 	f.n.high[2*v+1] = f.t.early[2*v+1]
-	f.n.backward(f.n.dur, f.t, finish, false)
+	f.n.backward(f.n.dur, f.t, end, false)
 }
 
 // dayAt is the day of a task's early end.

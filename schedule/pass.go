@@ -5,6 +5,7 @@ package schedule
 type times struct {
 	early, late []int64
 	free        []int64 // free float per node
+	until       []int64 // per calendar, the offset that late finishes count from
 	// atStart marks the tasks without duration that stand at the start of the
 	// work after their offset, not at the end of the work before it: those that
 	// a start, or the project's first day, holds there.
@@ -16,6 +17,7 @@ func newTimes(n *network) *times {
 	return &times{
 		early: make([]int64, 2*size), late: make([]int64, 2*size),
 		free: make([]int64, size), atStart: make([]bool, size),
+		until: make([]int64, len(n.cals)),
 	}
 }
 
@@ -144,13 +146,16 @@ func (n *network) acrossForward(a arc, t *times) int64 {
 //
 // The free float is the least slack of the links out; a task without
 // successors has its total float.
-func (n *network) backward(dur []int64, t *times, finish int64, sinksOnly bool) {
+func (n *network) backward(dur []int64, t *times, end clock, sinksOnly bool) {
 	late := t.late
+	for c, cal := range n.cals {
+		t.until[c] = cal.offset(end)
+	}
 	for v := range dur {
 		late[2*v], late[2*v+1] = n.high[2*v], n.high[2*v+1]
 		t.free[v] = farFuture
 		if n.sink[v] || !sinksOnly {
-			late[2*v+1] = min(late[2*v+1], n.convert(finish, v))
+			late[2*v+1] = min(late[2*v+1], t.until[n.cal[v]])
 		}
 	}
 	for v := len(dur) - 1; v >= 0; v-- {
@@ -166,7 +171,7 @@ func (n *network) backward(dur []int64, t *times, finish int64, sinksOnly bool) 
 		if n.pin[v] {
 			end = min(n.high[2*v]+d, n.high[2*v+1])
 		} else if end >= farFuture/2 { // only finished tasks follow
-			end = n.convert(finish, v)
+			end = t.until[n.cal[v]]
 		}
 		if n.begun[v] == notBegun {
 			late[2*v] = end - d
@@ -206,14 +211,6 @@ func (n *network) push(v int, t *times) {
 // its rest: work went on out of sequence, before the predecessor was finished.
 func (n *network) holdsRest(a arc) bool {
 	return n.retained && a.meta&1 == 0 && a.src&1 == 1 && !n.done[a.src>>1]
-}
-
-// convert gives an offset of the first calendar, a finish, in the calendar of a node.
-func (n *network) convert(finish int64, v int) int64 {
-	if n.cal[v] == 0 {
-		return finish
-	}
-	return n.cals[n.cal[v]].offset(n.cals[0].finishAt(finish))
 }
 
 // acrossBackward is the latest offset of the predecessor's end whose instant

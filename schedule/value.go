@@ -89,6 +89,7 @@ func (f *forecast) value() {
 		finished = max(finished, o.ActualFinish)
 		allDone = allDone && !o.ActualFinish.IsZero()
 	}
+	v.Earned = min(v.Earned, 100)
 	f.out.Percent = v.Earned
 	v.SPI, v.SPIT = 1, 1
 	if v.Planned > 0 {
@@ -102,7 +103,7 @@ func (f *forecast) value() {
 			at = f.cal.dayOffset(finished + 1)
 		}
 		v.AT = max(days(at-start), 0)
-		v.ES = f.earnedSchedule(v.Earned)
+		v.ES = min(f.earnedSchedule(v.Earned), v.PD)
 		if v.AT > 0 {
 			v.SPIT = v.ES / v.AT
 		}
