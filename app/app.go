@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -189,6 +190,11 @@ func (a *App) wake() {
 func (a *App) Run(ctx context.Context, started func(Addresses)) (err error) {
 	defer func() { err = errors.Join(err, a.close()) }()
 
+	if os.Getenv("GOGC") == "" {
+		// The heap is small and the stream of messages steady: collecting a third as
+		// often costs some tens of MB and saves a twentieth of the CPU.
+		debug.SetGCPercent(300)
+	}
 	group, running := errgroup.WithContext(ctx)
 	server := a.api.NewHTTPServer()
 	server.ErrorLog = slog.NewLogLogger(a.log.Handler(), slog.LevelDebug)
