@@ -389,7 +389,7 @@ func damaged(it *item) *entry {
 	return &entry{
 		Message: site.Message{Door: site.DoorAPI, Arrived: it.stored.UTC()},
 		away: &refusal{code: "ingest.journal_damaged", params: map[string]string{
-			"stream": it.source.stream, "seq": strconv.FormatUint(it.seq, 10),
+			"stream": it.source.label, "seq": strconv.FormatUint(it.seq, 10),
 		}},
 	}
 }

@@ -21,24 +21,27 @@ const (
 // was not acknowledged again when it starts, never by time, so that nothing comes
 // out of turn.
 type source struct {
-	js     jetstream.JetStream
-	stream string
-	cursor string
-	broker bool // the embedded broker's own stream
-	key    string
-	out    chan<- item
-	log    *slog.Logger
-	last   uint64 // newest sequence handed out
+	stream
+	cursor  string
+	key     string
+	newest  uint64 // in the stream when it was opened
+	oldest  uint64
+	sweeper *sweeper
+	out     chan<- item
+	log     *slog.Logger
+	last    uint64 // newest sequence handed out
 }
 
 // newSource finds the stream; its key names this very stream, so that one that was
 // made anew does not go on at the position of the old.
 func newSource(ctx context.Context, s source) (*source, error) {
-	stream, err := s.js.Stream(ctx, s.stream)
+	st, err := s.js.Stream(ctx, s.name)
 	if err != nil {
-		return nil, fmt.Errorf("stream %s: %w", s.stream, err)
+		return nil, fmt.Errorf("stream %s: %w", s.label, err)
 	}
-	s.key = s.stream + "@" + stream.CachedInfo().Created.UTC().Format(time.RFC3339Nano)
+	info := st.CachedInfo()
+	s.key = s.name + "@" + info.Created.UTC().Format(time.RFC3339Nano)
+	s.oldest, s.newest = info.State.FirstSeq, info.State.LastSeq
 	return &s, nil
 }
 
@@ -53,7 +56,7 @@ func (s *source) run(ctx context.Context) {
 		if time.Since(started) > time.Minute {
 			wait = 50 * time.Millisecond
 		}
-		s.log.Warn("reading the journal starts over", "stream", s.stream, "cursor", s.cursor, "err", err)
+		s.log.Warn("reading the journal starts over", "stream", s.label, "cursor", s.cursor, "err", err)
 		select {
 		case <-ctx.Done():
 			return
@@ -67,10 +70,10 @@ func (s *source) read(ctx context.Context) error {
 	name := consumerName(s.cursor)
 	start, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
-	if _, err := s.js.ResetConsumer(start, s.stream, name); err != nil {
+	if _, err := s.js.ResetConsumer(start, s.name, name); err != nil {
 		return fmt.Errorf("reset: %w", err)
 	}
-	consumer, err := s.js.Consumer(start, s.stream, name)
+	consumer, err := s.js.Consumer(start, s.name, name)
 	if err != nil {
 		return fmt.Errorf("consumer: %w", err)
 	}

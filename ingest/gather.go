@@ -87,18 +87,17 @@ func open(it item) work {
 	return work{item: it, entries: entries, damaged: err}
 }
 
-// acknowledge tells the streams that a batch is done with: one ack for each.
-func acknowledge(batch []work) error {
+// applied tells the streams that a cursor is done with a batch.
+func applied(batch []work) {
 	newest := make(map[*source]*work, 2)
+	items := make(map[*source]int, 2)
 	for i := range batch {
 		newest[batch[i].source] = &batch[i]
+		items[batch[i].source]++
 	}
-	for _, w := range newest {
-		if err := w.msg.Ack(); err != nil {
-			return err
-		}
+	for source, w := range newest {
+		source.sweeper.note(source.cursor, items[source], mark{w.seq, w.msg})
 	}
-	return nil
 }
 
 // sleep waits, or not when ctx ends first.

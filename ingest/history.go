@@ -46,9 +46,7 @@ func (h *history) run(ctx context.Context, in <-chan item) {
 		if h.write(ctx, batch) != nil {
 			return
 		}
-		if err := acknowledge(batch); err != nil {
-			h.log.Warn("the journal did not take an acknowledgement", "err", err)
-		}
+		applied(batch)
 	}
 }
 

@@ -27,6 +27,7 @@ type Ingest struct {
 	authors  *authors
 	remote   *nats.Conn // to an external NATS, nil without
 	streams  []stream
+	sweepers []*sweeper // one for each of streams, once started
 	journal  *journal
 	brokers  []*broker
 	metrics  *metrics
@@ -212,23 +213,21 @@ func (i *Ingest) Start(ctx context.Context) error {
 	i.cancel = cancel
 	recordsIn, seriesIn := make(chan item, handed), make(chan item, handed)
 	for _, s := range i.streams {
+		sweeper := newSweeper(s, i.opts.Log)
+		i.sweepers = append(i.sweepers, sweeper)
 		for cursor, in := range map[string]chan item{cursorRecords: recordsIn, cursorSeries: seriesIn} {
-			src, err := newSource(ctx, source{js: s.js, stream: s.name, cursor: cursor, broker: s.broker, out: in, log: i.opts.Log})
+			src, err := newSource(ctx, source{stream: s, cursor: cursor, sweeper: sweeper, out: in, log: i.opts.Log})
 			if err != nil {
 				return err
 			}
 			if cursor == cursorRecords {
-				err = i.opts.Ledger.View(ctx, func(tx Tx) error {
-					seq, err := tx.Cursor(src.key)
-					i.pos.set(src.key, seq)
+				if err := i.goOn(ctx, src); err != nil {
 					return err
-				})
-				if err != nil {
-					return fmt.Errorf("position in the journal: %w", err)
 				}
 			}
 			i.running.Go(func() { src.run(run) })
 		}
+		i.running.Go(func() { sweeper.run(run) })
 	}
 	records := &records{
 		ledger: i.opts.Ledger, dir: newDirectory(i.opts.Ledger, &i.local), authors: i.authors, opts: i.opts, log: i.opts.Log,
@@ -253,6 +252,26 @@ func (i *Ingest) Start(ctx context.Context) error {
 	for _, b := range i.brokers {
 		b.start()
 	}
+	return nil
+}
+
+// goOn finds where the records cursor is in a stream.
+func (i *Ingest) goOn(ctx context.Context, s *source) error {
+	var seq uint64
+	err := i.opts.Ledger.View(ctx, func(tx Tx) (err error) {
+		seq, err = tx.Cursor(s.key)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("position in the journal: %w", err)
+	}
+	if seq > s.newest {
+		// The stream's numbers went back: a damaged disk, or an old copy of the
+		// folder. What is in it may have been applied; once more does no harm.
+		i.opts.Log.Error("the journal is older than the records; what it holds is applied again", "stream", s.label, "position", seq, "newest", s.newest)
+		seq = max(s.oldest, 1) - 1
+	}
+	i.pos.set(s.key, seq)
 	return nil
 }
 
@@ -353,6 +372,9 @@ func (i *Ingest) Stop(ctx context.Context) error {
 		i.embedded.deny("stopping")
 	}
 	i.stopQoS0()
+	for end := time.Now().Add(time.Second); len(i.refusals) > 0 && time.Now().Before(end); {
+		sleep(ctx, 5*time.Millisecond)
+	}
 	i.journal.close()
 	i.settle(ctx)
 	i.close()
@@ -365,6 +387,7 @@ func (i *Ingest) settle(ctx context.Context) {
 	defer cancel()
 	for i.cancel != nil && i.health.records.ok() && ctx.Err() == nil {
 		left := uint64(0)
+		i.sweep(ctx)
 		for _, b := range i.backlogs(ctx) {
 			if b.cursor == cursorRecords || i.health.series.ok() {
 				left += b.messages
@@ -374,6 +397,14 @@ func (i *Ingest) settle(ctx context.Context) {
 			return
 		}
 		sleep(ctx, 20*time.Millisecond)
+	}
+}
+
+func (i *Ingest) sweep(ctx context.Context) {
+	for _, s := range i.sweepers {
+		if err := s.sweep(ctx); err != nil && ctx.Err() == nil {
+			i.opts.Log.Warn("what is applied stays in the journal for now", "stream", s.stream.label, "err", err)
+		}
 	}
 }
 

@@ -65,6 +65,7 @@ func (i *Ingest) Collect(c chan<- prometheus.Metric) {
 	i.metrics.apply.Collect(c)
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
+	i.sweep(ctx)
 	for _, b := range i.backlogs(ctx) {
 		c <- prometheus.MustNewConstMetric(i.metrics.backlog, prometheus.GaugeValue, float64(b.messages), b.stream, b.cursor)
 	}
@@ -106,6 +107,7 @@ func (i *Ingest) Backlog() uint64 {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	n := uint64(0)
+	i.sweep(ctx)
 	for _, b := range i.backlogs(ctx) {
 		n += b.messages
 	}

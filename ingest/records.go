@@ -62,9 +62,7 @@ func (r *records) run(ctx context.Context, in <-chan item) {
 				return
 			}
 		}
-		if err := acknowledge(batch); err != nil {
-			r.log.Warn("the journal did not take an acknowledgement", "err", err)
-		}
+		applied(batch)
 	}
 }
 

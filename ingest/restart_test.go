@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -221,5 +222,30 @@ func TestStopIsQuick(t *testing.T) {
 	e.eventually("nothing is lost", func() bool { return len(e.samples("d1", "x")) == 11 })
 	if r := e.refused(); len(r) > 0 {
 		t.Errorf("%+v", r)
+	}
+}
+
+// TestOldCopyOfTheJournal: the folder of the journal is an older copy than the
+// records, so that its numbers begin again below their position.
+func TestOldCopyOfTheJournal(t *testing.T) {
+	e := setup(t).start()
+	c := e.client("d1")
+	old := filepath.Join(e.dir, "old")
+	start := time.Now().Add(-time.Hour)
+	for n := range 20 {
+		if n == 5 {
+			e.eventually("applied", func() bool { return e.Backlog() == 0 })
+			copyTree(t, e.opts.Dir, old)
+		}
+		e.publish(c, readingsTopic("d1"), readingAt(start.Add(time.Duration(n)*time.Millisecond), "x", 1))
+	}
+	e.eventually("applied", func() bool { return e.Backlog() == 0 })
+	stop(t, e.Ingest)
+	e.opts.Dir = old
+	e.start()
+	e.publish(e.client("d1"), readingsTopic("d1"), readingAt(start.Add(time.Minute), "x", 1))
+	e.eventually("what comes then is applied", func() bool { return len(e.samples("d1", "x")) == 21 && e.judged.Load() == 21 })
+	if !strings.Contains(e.log.String(), "older than the records") {
+		t.Error("it is not told")
 	}
 }

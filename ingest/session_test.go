@@ -239,3 +239,33 @@ func TestSessionOfAnother(t *testing.T) {
 		t.Errorf("a device was sent %q", got)
 	}
 }
+
+// TestSweepLeavesWhatASessionWaitsFor: readings leave the broker's stream while an
+// alert in the midst of them waits for a phone.
+func TestSweepLeavesWhatASessionWaitsFor(t *testing.T) {
+	e := setup(t).start()
+	var b inbox
+	persistent := func(o *mqtt.ClientOptions) {
+		o.SetCleanSession(false).SetClientID("phone-of-sun").SetDefaultPublishHandler(b.take)
+	}
+	phone := e.client("sun", persistent)
+	if err := wait(phone.Subscribe("topout/v1/p1/alerts/#", 1, nil)); err != nil {
+		t.Fatal(err)
+	}
+	phone.Disconnect(50)
+	c := e.client("d1")
+	start := time.Now()
+	for n := range 40 {
+		e.publish(c, readingsTopic("d1"), readingAt(start.Add(time.Duration(n)*time.Millisecond), "x", 1))
+		if n == 20 {
+			if err := e.Publish(t.Context(), "topout/v1/p1/alerts/critical", []byte("crane")); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	e.eventually("only the alert is left", func() bool { return e.Backlog() == 0 && e.Stored(t.Context())["$MQTT_msgs"] == 1 })
+	e.restart()
+	e.client("sun", persistent)
+	e.eventually("the alert", func() bool { return b.all() == "topout/v1/p1/alerts/critical crane" })
+	e.eventually("nothing is left", func() bool { return e.Stored(t.Context())["$MQTT_msgs"] == 0 })
+}
