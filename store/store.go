@@ -121,10 +121,14 @@ func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
 	// A cancelled ctx rolls the transaction back between two statements. The
 	// statements themselves are short: watching ctx in each costs a goroutine.
 	tx := &Tx{ctx: context.WithoutCancel(ctx), tx: sqlTx, store: s, hot: s.hot}
-	if err := s.holding(version, tx, fn); err != nil {
-		return s.atPath(err)
+	if err = s.holding(version, tx, fn); err == nil {
+		err = sqlTx.Commit()
 	}
-	return s.atPath(sqlTx.Commit())
+	// The roll-back of a cancelled ctx may come first; it is the cancellation that counts.
+	if errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	return s.atPath(err)
 }
 
 // holding calls fn and lets DataVersion know meanwhile.
